@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+# Bulkhead. `make help` lists what this file can do.
+
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+NASM ?= nasm
+IASL ?= iasl
+IOMMU ?= amd
+FUZZ_SECONDS ?= 60
+
+TOOLS := tools/build
+
+# A line a file; V=1 shows the commands.
+ifneq ($(V),1)
+Q := @
+say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(1) $(2))
+endif
+
+.PHONY: all image command deps guest demo run check esp size fuzz help \
+	unit unit-programs fuzzers format format-check tidy clean
+.DELETE_ON_ERROR:
+
+all: image command
+image: $(BUILD)/bulkhead.efi
+
+help:
+	@echo 'make          build/bulkhead.efi and the host command build/bulkhead (CC=gcc or clang)'
+	@echo 'make deps     installs what building and testing need'
+	@echo 'make run      builds and boots the demonstration (IOMMU=amd or intel)'
+	@echo 'make check    everything that can be tested; ends with the sums'
+	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file'
+	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
+	@echo 'make unit     unit tests alone;  make fuzz FUZZ_SECONDS=N: N seconds a fuzz target'
+	@echo 'make size     lines of code by folder against the budget'
+	@echo 'make format   clang-format on every source file;  make tidy: clang-tidy'
+
+deps:
+	@$(TOOLS)/deps.sh build
+
+# ---- compiler flags -------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+INCLUDES := -Iinclude -I$(BUILD)/gen
+cc-option = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
+
+IMAGE_CFLAGS := -std=gnu11 -ffreestanding -O2 -g $(WARNINGS) $(INCLUDES) -m64 -mno-red-zone \
+	-mgeneral-regs-only -fpie -fvisibility=hidden -fno-common -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-strict-aliasing \
+	-fcf-protection=none -ffunction-sections -fdata-sections
+# gnu-efi's headers are for the room that talks to firmware, and for nobody else.
+EFI_CFLAGS := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -fshort-wchar
+# memcpy() and friends must not be compiled into calls of themselves.
+LIB_CFLAGS = $(call cc-option,-fno-tree-loop-distribute-patterns)
+HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) $(INCLUDES)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# ---- the image ------------------------------------------------------------------------------------
+
+IMAGE_DIRS := boot arch/x86 arch/x86/svm arch/x86/vmx pci iommu vmm lib
+IMAGE_SRC := $(sort $(wildcard $(addsuffix /*.c,$(IMAGE_DIRS))))
+IMAGE_ASM := $(sort $(wildcard $(addsuffix /*.asm,boot arch/x86 arch/x86/svm arch/x86/vmx)))
+IMAGE_OBJ := $(IMAGE_SRC:%.c=$(BUILD)/obj/%.o) $(IMAGE_ASM:%.asm=$(BUILD)/obj/%.asm.o)
+IMAGE_SECTIONS := .text .rodata .rela .relro .dynamic .data .reloc
+
+EFI_LIB_DIRS := /usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/gnuefi
+EFI_CRT0 := $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o,$(EFI_LIB_DIRS))) crt0-efi-x86_64.o)
+EFI_LIB := $(firstword $(wildcard $(addsuffix /libgnuefi.a,$(EFI_LIB_DIRS))) libgnuefi.a)
+
+# ACPI source becomes a header build/gen/NAME.h with `static const unsigned char NAME_aml[]`.
+ASL_HEADERS := $(patsubst vmm/%.asl,$(BUILD)/gen/%.h,$(wildcard vmm/*.asl))
+
+$(BUILD)/gen/%.h: vmm/%.asl
+	@mkdir -p $(@D)
+	$(call say,IASL,$<)
+	$(Q)$(IASL) -vs -p $(BUILD)/gen/$* $< > $(BUILD)/gen/$*.log || { cat $(BUILD)/gen/$*.log; false; }
+	@{ echo '/* SPDX-License-Identifier: Apache-2.0 */'; echo '#pragma once'; \
+	  echo 'static const unsigned char $*_aml[] = {'; \
+	  od -An -v -tx1 $(BUILD)/gen/$*.aml | sed 's/ \(..\)/ 0x\1,/g'; echo '};'; } > $@
+
+$(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
+$(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)
+
+$(BUILD)/obj/%.o: %.c Makefile | $(ASL_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	$(call say,NASM,$<)
+	$(Q)$(NASM) -f elf64 -g -F dwarf -Werror -Iinclude/ -I$(<D)/ -MD $(@:.o=.d) -MP -o $@ $<
+
+$(BUILD)/bulkhead.elf: $(IMAGE_OBJ) linker.ld
+	$(call say,LD,$@)
+	$(Q)ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --no-undefined -z text -z norelro -z noexecstack \
+		--gc-sections --build-id=none -T linker.ld -o $@ $(EFI_CRT0) $(IMAGE_OBJ) $(EFI_LIB)
+
+$(BUILD)/bulkhead.efi: $(BUILD)/bulkhead.elf
+	$(call say,EFI,$@)
+	$(Q)objcopy $(addprefix -j ,$(IMAGE_SECTIONS)) --strip-all --target efi-app-x86_64 --subsystem=10 $< $@
+
+# ---- the host command -----------------------------------------------------------------------------
+
+# What also runs outside the image: the command, the unit tests and the fuzzers share these.
+# Objects go into an archive, so that a program takes only what it uses.
+IMAGE_ONLY_SRC := lib/string.c
+PURE_ARCH_SRC := arch/x86/madt.c
+HOSTED_SRC := $(filter-out $(IMAGE_ONLY_SRC),$(sort $(wildcard lib/*.c pci/*.c iommu/*.c vmm/*.c $(PURE_ARCH_SRC))))
+COMMAND_SRC := $(sort $(wildcard tools/*.c))
+HOSTED_OBJ := $(HOSTED_SRC:%.c=$(BUILD)/hosted/%.o)
+COMMAND_OBJ := $(COMMAND_SRC:%.c=$(BUILD)/hosted/%.o)
+
+command: $(if $(COMMAND_SRC),$(BUILD)/bulkhead)
+
+$(BUILD)/hosted/%.o: %.c Makefile | $(ASL_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,HOST,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libhosted.a: $(HOSTED_OBJ)
+	@rm -f $@
+	@ar rcs $@ $(HOSTED_OBJ)
+
+$(BUILD)/bulkhead: $(COMMAND_OBJ) $(BUILD)/libhosted.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ -lpci
+
+# ---- unit tests and fuzzers -----------------------------------------------------------------------
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+UNIT_HELPERS := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+TESTED_SRC := $(HOSTED_SRC) $(filter-out tools/main.c,$(COMMAND_SRC))
+SANITIZED_OBJ := $(TESTED_SRC:%.c=$(BUILD)/san/%.o)
+FUZZED_OBJ := $(TESTED_SRC:%.c=$(BUILD)/fuzzed/%.o)
+
+# Other sources of tests/unit are models and helpers: in the archive, for whoever uses them.
+.PRECIOUS: $(BUILD)/san/%.o $(BUILD)/fuzzed/%.o
+
+# Drivers reach their registers through the model that a test brings along, not through pointers.
+$(BUILD)/san/%.o: %.c Makefile | $(ASL_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,SAN,$<)
+	$(Q)$(CC) -Itests/unit/model -Itests/unit $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libsanitized.a: $(UNIT_HELPERS) $(SANITIZED_OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/libsanitized.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lpci
+
+unit-programs: $(UNIT_TESTS)
+
+unit:
+	@$(TOOLS)/check.py unit
+
+$(BUILD)/fuzzed/%.o: %.c Makefile | $(ASL_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$<)
+	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/libfuzzed.a: $(FUZZED_OBJ)
+	@rm -f $@
+	@ar rcs $@ $(FUZZED_OBJ)
+
+$(BUILD)/fuzz/%: $(BUILD)/fuzzed/tests/fuzz/%.o $(BUILD)/libfuzzed.a
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lpci
+
+fuzzers: $(FUZZERS)
+
+# New inputs stay under build/; what is worth keeping is moved into tests/fuzz/corpus by hand.
+fuzz: fuzzers
+	@for target in $(notdir $(FUZZERS)); do \
+		name=$${target#fuzz_}; mkdir -p build/fuzz-found/$$name tests/fuzz/corpus/$$name; \
+		echo "fuzz: $$target for $(FUZZ_SECONDS) s"; \
+		$(BUILD)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=build/fuzz-found/$$target- \
+			build/fuzz-found/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+# ---- the guest of the demonstration and of the tests ----------------------------------------------
+
+guest: build/guest/initrd.img
+
+build/guest/work: tests/qemu/guest/work.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O3 -funroll-loops $(WARNINGS) -static -o $@ $<
+
+build/guest/initrd.img: $(TOOLS)/make-initrd.py build/guest/work $(wildcard tests/qemu/guest/*) build/kernel/.complete
+	@mkdir -p $(@D)
+	$(call say,CPIO,$@)
+	$(Q)$(TOOLS)/make-initrd.py $@ build/guest/work build/kernel/modules tests/qemu/guest
+
+build/kernel/.complete:
+	$(TOOLS)/deps.sh build
+
+# The tests' hostile guest and its victim: one Multiboot image, the command line says which.
+guest: build/guest/attacker.elf
+
+ATTACKER_CFLAGS := -std=gnu11 -ffreestanding -O2 $(WARNINGS) -m64 -mno-red-zone -mgeneral-regs-only -fno-pic \
+	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables
+ATTACKER_OBJ := $(patsubst tests/qemu/attacker/%,build/guest/attacker/%.o,\
+	$(sort $(wildcard tests/qemu/attacker/*.c tests/qemu/attacker/*.asm)))
+
+build/guest/attacker/%.c.o: tests/qemu/attacker/%.c tests/qemu/attacker/guest.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc $(ATTACKER_CFLAGS) -c -o $@ $<
+
+build/guest/attacker/%.asm.o: tests/qemu/attacker/%.asm
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)$(NASM) -f elf64 -Werror -o $@ $<
+
+build/guest/attacker.elf: $(ATTACKER_OBJ) tests/qemu/attacker/link.ld
+	$(call say,GUEST,$@)
+	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKER_OBJ)
+
+# ---- booting --------------------------------------------------------------------------------------
+
+esp: $(BUILD)/bulkhead.efi
+	@[ -n "$(CONF)" ] && [ -n "$(OUT)" ] || { echo 'usage: make esp CONF=FILE FILES="A B" OUT=disk.img' >&2; exit 2; }
+	@$(TOOLS)/make-esp.py $(OUT) $(BUILD)/bulkhead.efi $(CONF) $(FILES)
+
+# What is installed decides what is found above: after `deps` this file is read again.
+run: deps
+	@$(MAKE) --no-print-directory image guest
+	@$(TOOLS)/run-demo.py --iommu $(IOMMU)
+
+check: deps
+	@$(TOOLS)/check.py all
+
+# ---- the source itself ----------------------------------------------------------------------------
+
+SOURCE_DIRS := boot arch pci iommu vmm lib include tools tests
+C_FILES := $(shell find $(SOURCE_DIRS) -name '*.[ch]' 2>/dev/null | sort)
+TIDY_IMAGE := $(filter-out boot/%,$(IMAGE_SRC))
+TIDY_BOOT := $(filter boot/%,$(IMAGE_SRC))
+
+size: image
+	@$(TOOLS)/size.py $(BUILD)/bulkhead.efi
+
+format:
+	clang-format -i $(C_FILES)
+
+format-check:
+	clang-format --dry-run -Werror $(C_FILES)
+
+TIDY_FLAGS := $(filter-out -W% -fno-strict-aliasing,$(IMAGE_CFLAGS))
+tidy: $(ASL_HEADERS)
+	@printf '%s\n' $(TIDY_IMAGE) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS)
+	@printf '%s\n' $(TIDY_BOOT) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS) $(EFI_CFLAGS)
+	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))
+
+clean:
+	rm -rf $(filter-out build/qemu build/kernel,$(wildcard build/*))
+
+-include $(shell find $(addprefix $(BUILD)/,obj hosted san fuzzed) -name '*.d' 2>/dev/null)

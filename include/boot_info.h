@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "acpi.h"
+#include "config.h"
+#include "guest.h"
+#include "inventory.h"
+#include "iommu.h"
+
+struct vcpu_ops;
+
+/* The images of one partition, as read from the volume; kept for as long as the machine runs. */
+struct boot_images {
+	struct image kernel;
+	struct image initrd;
+};
+
+/* All that passes from boot/ to the rest. Everything lies in memory that firmware gave for good. */
+struct boot_info {
+	struct inventory *inventory;
+	struct plan plan;
+	struct boot_images *images; /* one for each partition */
+	const struct vcpu_ops *vcpu_ops;
+	struct iommu *iommu; /* probed */
+	const struct pci_access *config;
+	void *pool; /* pages for tables, stacks and state, below 4 GiB */
+	u64 pool_pages;
+	u64 trampoline; /* one page below 1 MiB */
+	u16 power_off_port, power_off_value; /* ACPI PM1a control; port 0: not known */
+	u64 begin_tsc; /* when the image began */
+	u64 tsc_khz;
+	u64 wall_clock_seconds; /* since 1970 */
+	u64 wall_clock_tsc;
+};
+
+/* Takes the machine over: firmware's boot services have ended. */
+_Noreturn void machine_start(const struct boot_info *boot);
+/* Pages that machine_start() needs for this plan. */
+u64 machine_pages(const struct boot_info *boot);
+/* Everything that could make a partition of the plan fail to start and that can be known now; all errors are printed. */
+bool machine_check(const struct boot_info *boot, struct text_sink *sink);

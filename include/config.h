@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "enumerate.h"
+#include "inventory.h"
+#include "text.h"
+
+/* From bulkhead.conf and an inventory to a plan: a value; building it has no effect on the machine. */
+
+#define PARTITION_NAME_MAX 31
+
+enum restart_policy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum fault_policy { FAULT_REPORT, FAULT_STOP };
+enum idle_action { IDLE_HALT, IDLE_REBOOT, IDLE_POWEROFF, IDLE_EXIT };
+
+struct partition_plan {
+	char name[PARTITION_NAME_MAX + 1];
+	u32 *cpus; /* indexes into inventory.cpus, as the file lists them; the first one boots */
+	u32 cpu_count;
+	u64 memory_bytes;
+	u64 memory_base; /* host-physical, 2 MiB aligned (1 GiB where it fits); 0 when the inventory knows no memory */
+	const char *kernel; /* file names on the volume */
+	const char *initrd; /* NULL: none */
+	const char *cmdline; /* "" when the file has none */
+	u32 *functions; /* indexes into inventory.functions, by address */
+	u32 function_count;
+	enum restart_policy restart;
+	enum fault_policy on_fault;
+	u32 line; /* of its section header */
+};
+
+struct plan {
+	u16 console_port; /* I/O base of a 16550; 0: none */
+	enum idle_action when_idle;
+	u16 exit_port; /* with IDLE_EXIT */
+	struct group_trust *trusts;
+	u32 trust_count;
+	struct partition_plan *partitions;
+	u32 partition_count;
+};
+
+#define MEMORY_UNIT (2 * MIB)
+
+/* What the rules ask the world: is there such a file beside the configuration, and how long is it? */
+struct image_lookup {
+	bool (*find)(const struct image_lookup *lookup, const char *name, u64 *bytes);
+	void *context;
+};
+
+/* One error, warning or note with its place. Lines and columns count from 1. */
+struct diagnostic {
+	u32 line;
+	u32 column;
+	const char *rule; /* kebab-case */
+	const char *message;
+	const char *because; /* may be NULL; several sentences are separated by newlines */
+	const char *fix; /* may be NULL */
+};
+
+struct diagnostics {
+	struct arena *arena;
+	struct diagnostic *entries;
+	u32 count;
+	u32 capacity;
+	u32 dropped;
+};
+
+/*
+ * Reads the [hypervisor] section's "trust" lines only: groups are derived after that and before
+ * config_plan(). Malformed lines are left for config_plan() to report.
+ */
+bool config_trusts(const char *text, size_t length, struct arena *arena,
+		   struct group_trust **trusts, u32 *count);
+/*
+ * Checks every rule of the file against the inventory and fills PLAN. LOOKUP may be NULL (images
+ * are not checked then). Returns true when there is no error; all errors are in DIAGNOSTICS, in
+ * the order of the file.
+ */
+bool config_plan(const char *text, size_t length, const struct inventory *inventory,
+		 const struct image_lookup *lookup, struct arena *arena, struct plan *plan,
+		 struct diagnostics *diagnostics);
+/* Prints them in the form "FILE:LINE:COLUMN: error[rule]: ...", with PREFIX before each line. */
+void diagnostics_print(const struct diagnostics *diagnostics, const char *file, const char *prefix,
+		       struct text_sink *sink);

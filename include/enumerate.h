@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "inventory.h"
+
+/*
+ * Finds every function behind the windows of the inventory (segment 0, all buses, when there is
+ * none), with capabilities and, when SIZE_BARS is set, BAR sizes. Starts at the first bus of each
+ * window, follows bridges by their bus numbers, and then looks at buses that no bridge leads to
+ * (further host bridges). Fills functions, sorted. False when the arena is full.
+ */
+bool pci_enumerate(struct inventory *inventory, const struct pci_access *access, bool size_bars);
+
+/* Switches on every ACS control that isolation asks for, on every function that has ACS; keeps the firmware's. */
+void acs_enable(struct inventory *inventory, const struct pci_access *access);
+/* Writes back what acs_enable() found. */
+void acs_restore(struct inventory *inventory, const struct pci_access *access);
+
+/* A port that the file trusts although it does not isolate. */
+struct group_trust {
+	struct pci_address port;
+	const char *reason;
+};
+
+/*
+ * Forms isolation groups from the functions, their ACS state, aliases and reserved regions: fills
+ * groups and function.group. What is together does not depend on the order of functions; groups are
+ * numbered in that order. False when the arena is full.
+ */
+bool groups_derive(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count);
+
+/* Short kebab-case name of a rule: "acs-missing". */
+const char *group_rule_name(enum group_rule rule);
+/* One sentence for a reason, without a final stop, into TEXT of SIZE bytes. */
+char *group_reason_text(const struct inventory *inventory, const struct group_reason *reason,
+			char *text, size_t size);
+/*
+ * Every requester ID that a function's requests may carry (its own first): bridges, quirks, IVRS.
+ * Returns the number, at most LIMIT (GROUP_ALIASES is enough for what is handled here).
+ */
+#define GROUP_ALIASES 16
+u32 pci_dma_aliases(const struct inventory *inventory, u32 function, struct pci_address *aliases,
+		    u32 limit);
+/*
+ * The requester ID that a function's interrupt messages carry: the one that the topmost renaming
+ * bridge above puts in, its own (or what the IVRS table says) where there is none.
+ */
+u16 pci_interrupt_requester(const struct inventory *inventory, u32 function);
+/*
+ * Switches memory decoding and bus mastering on in every bridge above a function: a port without
+ * bus mastering refuses requests from below (PCI Express 6.0, section 7.5.1.1.3).
+ */
+void pci_open_path(const struct inventory *inventory, u32 function,
+		   const struct pci_access *access);
+/* A function that can be given to a partition: an endpoint that the hypervisor does not keep (bridges, IOMMUs, chipset LPC). */
+bool pci_assignable(const struct inventory *inventory, u32 function);

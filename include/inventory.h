@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "arena.h"
+#include "pci.h"
+#include "types.h"
+
+/*
+ * The machine as firmware and configuration space describe it: a value, built once while firmware
+ * is alive (or from a dump, on a host), and not changed afterwards.
+ */
+
+struct cpu_info {
+	u32 apic_id;
+	u32 acpi_id;
+};
+
+enum memory_kind {
+	MEMORY_FREE, /* RAM that is ours after the firmware has left */
+	MEMORY_RESERVED,
+	MEMORY_ACPI,
+	MEMORY_DEVICE,
+};
+
+struct memory_range {
+	u64 base;
+	u64 length;
+	enum memory_kind kind;
+};
+
+struct ecam_window {
+	u64 base; /* where bus 0 of the segment would be */
+	u16 segment;
+	u8 first_bus;
+	u8 last_bus;
+};
+
+struct ioapic_info {
+	u32 id;
+	u64 base;
+	u32 gsi_base;
+	u32 unit; /* that remaps its interrupts; NONE: no table names it */
+	u16 source_id; /* requester ID of its interrupts */
+};
+
+enum iommu_kind {
+	IOMMU_VTD,
+	IOMMU_AMDVI,
+};
+
+/* One remapping unit: a DRHD, or the IVHD of highest type for one IOMMU. */
+struct unit_info {
+	enum iommu_kind kind;
+	u64 base; /* of its registers */
+	u32 register_bytes; /* VT-d: from the size field; AMD-Vi: 16 KiB */
+	u16 segment;
+	/* AMD-Vi */
+	u16 device_id; /* the IOMMU's own requester ID */
+	u8 ivhd_flags;
+	u64 features; /* EFR image of the IVHD, 0 when it has none */
+};
+
+/* Memory that firmware wants devices to reach: RMRR, IVMD. Once for each function it names. */
+struct reserved_region {
+	u64 base;
+	u64 limit; /* inclusive */
+	bool read;
+	bool write;
+	u32 function; /* index; NONE: every function of the segment */
+	u16 segment;
+};
+
+/* Why two functions are in one group. */
+enum group_rule {
+	GROUP_ACS_MISSING, /* a port has no ACS, or lacks a control */
+	GROUP_SWITCH_PEERS, /* downstream ports of one switch, one of them without ACS */
+	GROUP_BRIDGE, /* behind one PCIe-to-PCI or conventional bridge */
+	GROUP_MULTIFUNCTION, /* functions of one device without isolation between them */
+	GROUP_ALIAS, /* requester IDs that the IOMMU cannot tell apart */
+	GROUP_REAL_DMA, /* behind a device that makes requests in its own name (VMD) */
+	GROUP_RESERVED_MEMORY, /* one firmware region names them all */
+	GROUP_VIRTUAL_FUNCTION, /* a virtual function whose ACS does not hold */
+};
+
+struct group_reason {
+	enum group_rule rule;
+	u32 at; /* function to blame: index; may be NONE */
+	u32 first; /* two functions that this reason joins */
+	u32 second;
+};
+
+struct group {
+	u32 *members; /* function indexes, by address */
+	u32 member_count;
+	struct group_reason *reasons;
+	u32 reason_count;
+};
+
+struct inventory_warning {
+	const char *text;
+};
+
+struct inventory {
+	struct arena *arena;
+	struct cpu_info *cpus; /* in MADT order: index is what the file's "cpus" means */
+	u32 cpu_count;
+	struct memory_range
+		*memory; /* sorted, not overlapping; none on a host without /proc/iomem */
+	u32 memory_count;
+	struct ecam_window *windows;
+	u32 window_count;
+	struct ioapic_info *ioapics;
+	u32 ioapic_count;
+	struct unit_info *units;
+	u32 unit_count;
+	bool interrupt_remapping; /* offered (DMAR flag; always with IVRS), and no IOAPIC is left out */
+	struct pci_function *functions; /* sorted by address */
+	u32 function_count;
+	struct group *groups; /* in the order of their lowest address */
+	u32 group_count;
+	struct reserved_region *regions;
+	u32 region_count;
+	struct inventory_warning *warnings;
+	u32 warning_count;
+	u64 tsc_khz;
+};
+
+#define INVENTORY_WARNINGS 64
+/* Keeps a formatted warning; beyond INVENTORY_WARNINGS they are counted, not kept. */
+__attribute__((format(printf, 2, 3))) void inventory_warn(struct inventory *inventory,
+							  const char *format, ...);
+/* Index of the function at ADDRESS (binary search), or NONE. */
+u32 inventory_find(const struct inventory *inventory, struct pci_address address);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "inventory.h"
+#include "tables.h"
+#include "text.h"
+
+/*
+ * DMA and interrupt remapping. Policy (domains, groups) is vendor-neutral; a driver knows how one
+ * kind of unit is told. Every function that talks to hardware waits with a bound and returns false
+ * when it did not answer.
+ *
+ * Nothing here takes a lock. While the boot processor is alone it needs none; from then on the caller
+ * holds machine.iommu_lock around every call that reaches a unit or changes a group's state, and around
+ * iommu_drain_faults with its handler. message() is free of it: it only computes.
+ */
+
+struct iommu_unit;
+
+enum iommu_access { FAULT_DMA_READ, FAULT_DMA_WRITE, FAULT_INTERRUPT };
+
+struct iommu_fault {
+	struct pci_address requester;
+	enum iommu_access access;
+	u64 address; /* of the access; for an interrupt: its index */
+	const char *reason; /* words */
+	bool lost; /* the unit dropped further records */
+};
+
+/* A DMA address space: one per partition. Address = guest-physical. */
+struct dma_domain {
+	u16 id; /* 1..; the blocked domain is the driver's own */
+	/* One table per kind of unit and shape that the partition's groups need, built before attach. */
+	struct page_tables tables;
+};
+
+struct msi_message {
+	u64 address;
+	u32 data;
+};
+
+/* Where a remapped interrupt goes. */
+struct interrupt_target {
+	u32 apic_id; /* physical destination */
+	u8 vector;
+};
+
+struct iommu_ops {
+	const char *name; /* "vt-d", "amd-vi" */
+	const struct table_format *format;
+
+	/*
+	 * Reads the unit's capabilities, without changing anything, and fills levels, leaf_level and
+	 * requirements; false with words in REASON when the unit cannot do what is needed.
+	 */
+	bool (*probe)(struct iommu_unit *unit, struct text_sink *reason);
+	u64 pages; /* that prepare() takes from the pool */
+	/* Builds deny-all tables for all requester IDs and the queues; touches no register. */
+	bool (*prepare)(struct iommu_unit *unit, struct page_pool *pool);
+	/*
+	 * Points the unit at them, invalidates everything, switches translation and interrupt remapping
+	 * on, compatibility format blocked. Translation that the firmware left on is swapped, not
+	 * switched off first.
+	 */
+	bool (*enable)(struct iommu_unit *unit);
+	/*
+	 * Points one requester ID at a domain's tables, or (DOMAIN NULL) blocks it, with all flushes.
+	 * Only domain.c calls this.
+	 */
+	bool (*set_domain)(struct iommu_unit *unit, u16 requester_id, struct dma_domain *domain);
+	/* Flushes cached translations after tables of DOMAIN changed. */
+	bool (*flush_domain)(struct iommu_unit *unit, struct dma_domain *domain);
+	/* Writes back table memory where walks are not coherent (for page_tables.written); may be NULL. */
+	void (*written)(const u64 *entries, u64 count);
+
+	/*
+	 * Interrupt entries for one requester ID: COUNT consecutive ones, a power of two, first index in
+	 * FIRST. All start as blocked.
+	 */
+	bool (*interrupts_alloc)(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first);
+	bool (*interrupts_free)(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count);
+	/* Points entry INDEX at TARGET, or (TARGET NULL) blocks it. Accepted from REQUESTER_ID only. */
+	bool (*interrupt_set)(struct iommu_unit *unit, u16 requester_id, u32 index,
+			      const struct interrupt_target *target);
+	/* What the device must send for entry FIRST + 0; with multi-message MSI the device ORs the rest into the data. */
+	struct msi_message (*message)(const struct iommu_unit *unit, u32 first, bool multi_message);
+
+	/* The oldest unread fault record; false when there is none. */
+	bool (*next_fault)(struct iommu_unit *unit, struct iommu_fault *fault);
+	/* Stops further records from one requester ID (fault storm); may be NULL. */
+	void (*silence)(struct iommu_unit *unit, u16 requester_id);
+};
+
+#define IOMMU_UNITS_MAX 16
+
+struct iommu_unit {
+	const struct unit_info *info;
+	const struct iommu_ops *ops;
+	volatile u8 *registers;
+	u32 index;
+	unsigned int levels; /* of DMA tables that this unit walks */
+	unsigned int leaf_level;
+	bool coherent;
+	bool x2apic; /* destinations wider than 8 bits */
+	void *driver; /* the driver's own state, from prepare()'s pool or static storage by index */
+};
+
+extern const struct iommu_ops vtd_ops;
+extern const struct iommu_ops amdvi_ops;
+
+/*
+ * The machine's remapping, over all units. The inventory must outlive it.
+ */
+struct iommu {
+	const struct inventory *inventory;
+	struct iommu_unit units[IOMMU_UNITS_MAX];
+	u32 unit_count;
+	struct page_pool *pool;
+	u8 *group_state; /* enum group_state per group */
+	u16 *group_owner; /* partition index + 1 per group, 0: nobody */
+	u32 *function_faults; /* faults counted per function */
+};
+
+enum group_state { GROUP_BLOCKED, GROUP_CLAIMED, GROUP_ATTACHED };
+
+/* Reads every unit's capabilities; false with words when one cannot serve. Changes nothing. */
+bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct text_sink *reason);
+/* Pool pages that iommu_start needs, domains not counted. */
+u64 iommu_pages(const struct iommu *iommu);
+bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *reason);
+
+/* A domain whose tables every unit that serves GROUPS can walk: the smallest levels and page size among them. */
+bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *groups,
+		   u32 group_count);
+/* Maps guest memory into it. */
+bool domain_map(struct iommu *iommu, struct dma_domain *domain, u64 guest, u64 host, u64 length,
+		unsigned int access);
+void domain_destroy(struct iommu *iommu, struct dma_domain *domain);
+
+/* Step 1 of taking a group over: nobody else can have it until it is released. */
+bool domain_claim_group(struct iommu *iommu, u32 group, u16 owner);
+void domain_release_group(struct iommu *iommu, u32 group, u16 owner);
+/* Every member with every alias, or none: all blocked again when one fails. Works only on a claimed, blocked group. */
+bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner);
+/* Leaves every member blocked. */
+bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner);
+
+/* Drains all records of all units; HANDLER is called for each. Returns how many. */
+u32 iommu_drain_faults(struct iommu *iommu,
+		       void (*handler)(void *context, const struct iommu_fault *fault),
+		       void *context);

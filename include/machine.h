@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "boot_info.h"
+#include "config.h"
+#include "cpu.h"
+#include "devices.h"
+#include "guest.h"
+#include "inventory.h"
+#include "iommu.h"
+#include "tables.h"
+
+/* The running machine: processors, partitions, virtual processors. */
+
+struct partition;
+struct vcpu;
+
+/* --- processors (arch/x86) --- */
+
+/* One physical processor; the structure lies at the bottom of its own stack pages. */
+struct cpu {
+	u32 index; /* into inventory.cpus */
+	u32 apic_id;
+	struct vcpu *vcpu; /* the virtual processor it serves; NULL: none */
+	volatile u32 online;
+	volatile u32 wake; /* set by cpu_wake(), cleared by the processor */
+	u64 nmis; /* NMIs taken in root mode */
+	u64 stray_interrupts;
+	u8 *window; /* where this processor maps guest memory for a moment */
+	u64 *window_entry;
+	void *descriptors; /* GDT and TSS */
+	void *vendor; /* save area of the virtualisation extension */
+};
+
+/* Loads our tables on the boot processor, then brings up every other one; each ends in cpu_main(). */
+bool cpus_start(struct text_sink *reason);
+/* Where every processor arrives, with our tables loaded, interrupts off. */
+_Noreturn void cpu_main(struct cpu *cpu);
+struct cpu *cpu_by_index(u32 index);
+/* The processor that runs this, by its local APIC. */
+struct cpu *cpu_here(void);
+/* The boot processor calls this when all others wait in cpu_main(). */
+void machine_ready(void);
+/* Measures the local APIC timer of the processor that runs this, for cpu_idle_for(). */
+void apic_timer_calibrate(void);
+u32 cpus_online(void);
+/* Interrupts whatever the processor does in a guest, or wakes it from cpu_idle(). */
+void cpu_wake(struct cpu *cpu);
+/* Sleeps until cpu->wake or an NMI; interrupts stay off. */
+void cpu_idle(struct cpu *cpu);
+/* Sleeps until an interrupt or NMI, at most about MILLISECONDS, on the monitor processor. */
+void cpu_idle_for(struct cpu *cpu, u32 milliseconds);
+/* Busy waiting by the time stamp counter. */
+void cpu_delay(u32 milliseconds);
+/* Takes away every interrupt that is pending or in service and masks the local APIC's own sources. */
+void cpu_drain_apic(struct cpu *cpu);
+/* Sends a fixed interrupt to another processor (or this one). */
+void cpu_send_vector(u32 apic_id, u8 vector);
+_Noreturn void cpu_stop_forever(void);
+
+/* --- memory (arch/x86/paging.c) --- */
+
+/* Makes the 2 MiB of host memory that hold ADDRESS visible in CPU's window; returns where ADDRESS is. */
+void *cpu_window(struct cpu *cpu, u64 address);
+/* Identity-maps device registers, uncached. */
+bool map_registers(u64 base, u64 length);
+/* Identity-maps an image that firmware read for us, read-only. */
+bool map_image(const struct image *image);
+
+/* --- virtual processors --- */
+
+enum exit_reason {
+	EXIT_IO,
+	EXIT_MSR,
+	EXIT_CPUID,
+	EXIT_NPF, /* nested page fault */
+	EXIT_NMI, /* kick */
+	EXIT_ICR,
+	EXIT_APIC, /* other trapped local APIC registers */
+	EXIT_HYPERCALL,
+	EXIT_XSETBV,
+	EXIT_INSTRUCTION, /* instructions that are not offered */
+	EXIT_EXCEPTION,
+	EXIT_SHUTDOWN, /* triple fault */
+	EXIT_INVALID, /* the processor refused to enter */
+	EXIT_OTHER,
+	EXIT_NONE, /* did not enter: a request was pending */
+	EXIT_REASONS,
+};
+
+/* What an exit was, in the same words for both vendors. */
+struct vcpu_exit {
+	enum exit_reason reason;
+	bool write; /* io: out; msr: wrmsr; npf: write access */
+	bool string; /* io: ins/outs */
+	bool fetch; /* npf: instruction fetch */
+	u8 width; /* io: bytes */
+	u16 port;
+	u64 address; /* npf: guest-physical */
+	u64 next_rip; /* 0: the hypervisor must find the length itself */
+	u64 code; /* the vendor's own, for messages */
+	u8 vector; /* exception */
+	bool has_error;
+	u32 error;
+};
+
+#define REQUEST_STOP BIT(0) /* leave the guest for good */
+#define REQUEST_INIT BIT(1)
+#define REQUEST_STARTUP BIT(2)
+#define REQUEST_FLUSH BIT(3) /* nested tables changed */
+
+enum vcpu_mode { VCPU_OFF, VCPU_WAIT_STARTUP, VCPU_RUNNING };
+
+struct vcpu {
+	struct partition *partition;
+	struct cpu *cpu;
+	u32 number; /* within the partition */
+	volatile u32 requests;
+	volatile u8 startup_vector;
+	volatile enum vcpu_mode mode;
+	/* gpr, rip and rflags are current after every exit; the rest after vcpu_ops.load_state(). */
+	struct vcpu_state state;
+	u64 exits[EXIT_REASONS];
+	u64 mark[EXIT_REASONS]; /* counters at the guest's last mark */
+	u64 mtrr_default;
+	u64 clock_page; /* guest-physical address of its KVM clock, 0: none */
+	void *vendor;
+};
+
+struct vcpu_ops {
+	const char *name; /* "amd-svm" */
+	const struct table_format *nested_format;
+	unsigned int (*nested_leaf_level)(void);
+	/* False with words when this processor cannot serve; touches nothing. */
+	bool (*check)(struct text_sink *reason);
+	/* Switches the extension on for the processor that runs this. */
+	bool (*cpu_enable)(struct cpu *cpu, struct page_pool *pool);
+	bool (*create)(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root);
+	/* Takes the whole of vcpu->state, and forgets pending events. */
+	void (*set_state)(struct vcpu *vcpu);
+	/* Fills control and segment registers of vcpu->state. */
+	void (*load_state)(struct vcpu *vcpu);
+	/* Enters the guest until something happens; returns at once when a request is pending. */
+	void (*run)(struct vcpu *vcpu, struct vcpu_exit *exit);
+	void (*inject_exception)(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
+	u64 (*efer_read)(const struct vcpu *vcpu);
+	bool (*efer_write)(struct vcpu *vcpu, u64 value);
+	void (*flush)(struct vcpu *vcpu);
+};
+
+extern const struct vcpu_ops svm_ops;
+
+/* --- partitions (vmm) --- */
+
+enum partition_state {
+	PARTITION_LOADING,
+	PARTITION_RUNNING,
+	PARTITION_STOPPING,
+	PARTITION_STOPPED
+};
+
+#define PARTITION_PHASES 8
+
+struct partition {
+	const struct partition_plan *plan;
+	u32 index;
+	u16 owner; /* index + 1: name in group ownership and of its DMA domain */
+	volatile enum partition_state state;
+	const char *volatile failure; /* why it failed; NULL: it did not */
+	char failure_text[96];
+	volatile u32 vcpus_running;
+	volatile u32 round; /* counts starts */
+	volatile bool over; /* it will not be started again */
+	struct arena state_arena; /* for what lives as long as the partition */
+	struct vcpu *vcpus;
+	u32 vcpu_count;
+	struct image kernel, initrd;
+	struct guest_map map;
+	u64 low_bytes; /* RAM below the PCI hole */
+	struct page_tables nested;
+	struct page_pool
+		nested_pool; /* of its own: a guest that moves BARs about starves only itself */
+	struct dma_domain domain;
+	u32 *groups;
+	u32 group_count;
+	u32 groups_claimed, groups_attached; /* the first so many of them */
+	u32 *first_interrupt; /* per function of the plan */
+	u32 *interrupt_counts;
+	struct spinlock lock; /* devices below */
+	struct uart uart;
+	struct virtual_ioapic ioapic;
+	struct vpci vpci;
+	u32 interrupts_taken; /* functions that have their remapping entries */
+	struct vpci_host vpci_host;
+	struct guest_memory memory;
+	char line[1024]; /* console output until its newline */
+	u32 line_length;
+	u64 ignored; /* accesses to nothing */
+	u64 faults;
+	u64 phase_exits[PARTITION_PHASES][EXIT_REASONS];
+	u32 phases;
+};
+
+/* All that there is, set once before processors start. */
+struct machine {
+	struct inventory *inventory;
+	struct plan plan;
+	struct iommu iommu;
+	struct spinlock iommu_lock;
+	struct page_pool pool;
+	const struct vcpu_ops *vcpu_ops;
+	const struct pci_access *config;
+	struct partition *partitions;
+	u32 partition_count;
+	struct cpu *monitor; /* NULL: every processor belongs to a partition */
+	struct boot_images *images; /* one for each partition */
+	struct spinlock scratch_lock;
+	u8 *acpi_scratch; /* where a guest's tables are built */
+	u64 ecam_base; /* where guests see their configuration space */
+	u16 power_off_port, power_off_value;
+	u64 begin_tsc; /* when the image began */
+	u64 tsc_khz;
+	u64 wall_clock_seconds; /* since 1970, at wall_clock_tsc */
+	u64 wall_clock_tsc;
+	u64 image_base, image_bytes;
+	u64 trampoline; /* a page below 1 MiB for starting processors */
+	u32 partitions_left; /* that have not stopped */
+};
+
+extern struct machine machine;
+
+/* --- exits (arch/x86/guest_*.c, vmm/run.c) --- */
+
+/* Runs on the processor that a virtual processor is pinned to; returns when the partition stops. */
+void vcpu_loop(struct vcpu *vcpu);
+void guest_cpuid(struct vcpu *vcpu);
+/* False: #GP for the guest. */
+bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value);
+bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value);
+/* Which register accesses run in the guest without exit (true), for the permission maps. */
+bool guest_msr_is_passed(u32 index, bool write);
+bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value);
+bool guest_icr_write(struct vcpu *vcpu, u64 value);
+/* What a guest's registers hold at power-on that are kept outside vcpu_state. */
+void guest_msr_reset(struct vcpu *vcpu);
+/* The state in which a processor comes out of INIT; with a vector, at its start-up address. */
+void vcpu_reset_state(struct vcpu_state *state);
+void vcpu_startup_state(struct vcpu_state *state, u8 vector);
+void vcpu_request(struct vcpu *vcpu, u32 request);
+bool guest_port_access(struct vcpu *vcpu, const struct vcpu_exit *exit);
+void guest_memory_fault(struct vcpu *vcpu, const struct vcpu_exit *exit);
+
+/* --- life cycle (vmm/partition.c) --- */
+
+/* Pages that partitions_create() and what follows take for one partition. */
+u64 partition_pages(const struct partition_plan *plan);
+/* Prepares all partitions of the plan: structures and tables; nothing runs yet. */
+bool partitions_create(struct text_sink *reason);
+/* On the boot processor of the partition: claims, resets and attaches its groups, loads, and marks it as running. */
+bool partition_start(struct partition *partition);
+/* Asks every virtual processor to leave. FAILURE NULL: an orderly stop. */
+void partition_stop(struct partition *partition, const char *failure);
+/* The last virtual processor that leaves does this; by the file's policy it begins another round. */
+void partition_finish(struct partition *partition);
+__attribute__((format(printf, 2, 3))) void partition_fail(struct partition *partition,
+							  const char *format, ...);
+void partition_output(void *context, u8 byte);
+/* The guest's mark: 1 begins a measured phase, 2 ends it. */
+void partition_mark(struct vcpu *vcpu, u8 value);
+void partition_devices_init(struct partition *partition);
+struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id);
+void guest_memory_plan(struct partition *p, const struct inventory *inventory, u64 ecam_base);
+/* Where every guest finds its configuration space: an address that no BAR of this machine has. */
+u64 guest_ecam_base(const struct inventory *inventory);
+/* Masks every pin of a real IO-APIC whose registers are mapped. */
+void ioapic_mask_all(u64 base);
+/* Reads and reports every fault record. */
+void faults_drain(void);
+/* The same now and then, on machines without a processor for it. */
+void faults_poll(void);
+_Noreturn void monitor_loop(struct cpu *cpu);
+/* Every partition has stopped. */
+void machine_idle(void);
+
+/* --- console (vmm/console.c) --- */
+
+/* One line, with "bulkhead: " in front and a newline behind. */
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+/* One line of a partition. */
+void console_partition_line(const char *name, const char *line, u32 length);
+/* Bytes as they are. */
+extern struct text_sink console;
+void console_init(u16 port);
+/* A further place that output goes to (firmware's screen); NULL when it has gone. */
+void console_set_screen(struct text_sink *sink);
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

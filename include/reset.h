@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "inventory.h"
+
+enum reset_method { RESET_NONE, RESET_FLR, RESET_AF_FLR, RESET_POWER_STATE };
+
+enum reset_method pci_reset_method(const struct inventory *inventory, u32 function);
+/*
+ * Stops bus mastering, waits for pending transactions and resets one function by its method;
+ * configuration space (BARs, command without bus mastering, PCI Express control, ACS) is restored
+ * afterwards. WAIT sleeps for milliseconds. False: the function did not come back.
+ */
+bool pci_reset_function(const struct inventory *inventory, u32 function,
+			const struct pci_access *access, void (*wait)(u32 milliseconds));
+
+/* What a reset or a way through D3hot takes away. */
+struct pci_saved_register {
+	u16 offset;
+	u8 width;
+	u32 value;
+	u32 must_hold; /* bits without which the function is of no use: BARs */
+};
+#define PCI_SAVED_REGISTERS (3 * PCI_BARS + 4) /* sizes and halves of BARs, and single ones */
+struct pci_saved {
+	u32 count;
+	struct pci_saved_register registers[PCI_SAVED_REGISTERS];
+};
+
+void pci_config_save(const struct pci_function *f, const struct pci_access *access,
+		     struct pci_saved *saved);
+/* Writes it all back, save the command register. False: the function does not keep its BARs. */
+bool pci_config_restore(const struct pci_function *f, const struct pci_access *access,
+			const struct pci_saved *saved);
+const char *reset_method_name(enum reset_method method);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "types.h"
+
+/* Register bits and instructions of the processor, as AMD's APM and Intel's SDM name them. */
+
+#define CR0_PE BIT(0)
+#define CR0_ET BIT(4)
+#define CR0_NE BIT(5)
+#define CR0_WP BIT(16)
+#define CR0_NW BIT(29)
+#define CR0_CD BIT(30)
+#define CR0_PG BIT(31)
+#define CR4_PAE BIT(5)
+#define CR4_MCE BIT(6)
+#define CR4_OSXSAVE BIT(18)
+#define RFLAGS_FIXED BIT(1)
+
+#define EFER_SCE BIT(0)
+#define EFER_LME BIT(8)
+#define EFER_LMA BIT(10)
+#define EFER_NXE BIT(11)
+#define EFER_SVME BIT(12)
+#define EFER_FFXSR BIT(14)
+#define EFER_TCE BIT(15)
+#define EFER_AUTOIBRS BIT(21)
+
+enum msr {
+	MSR_TSC = 0x10,
+	MSR_APIC_BASE = 0x1b,
+	MSR_SPEC_CTRL = 0x48,
+	MSR_PRED_CMD = 0x49,
+	MSR_MICROCODE = 0x8b,
+	MSR_MTRR_CAP = 0xfe,
+	MSR_SYSENTER_CS = 0x174,
+	MSR_SYSENTER_EIP = 0x176,
+	MSR_MCG_CAP = 0x179,
+	MSR_MCG_STATUS = 0x17a,
+	MSR_MISC_ENABLE = 0x1a0,
+	MSR_PAT = 0x277,
+	MSR_MTRR_DEF_TYPE = 0x2ff,
+	MSR_X2APIC = 0x800,
+	MSR_X2APIC_LAST = 0x83f,
+	MSR_EFER = 0xc0000080,
+	MSR_STAR = 0xc0000081,
+	MSR_SFMASK = 0xc0000084,
+	MSR_FS_BASE = 0xc0000100,
+	MSR_TSC_AUX = 0xc0000103,
+	MSR_SYSCFG = 0xc0010010,
+	MSR_HWCR = 0xc0010015,
+	MSR_NB_CFG = 0xc001001f,
+	MSR_INTERRUPT_PENDING = 0xc0010055,
+	MSR_VM_CR = 0xc0010114,
+	MSR_VM_HSAVE_PA = 0xc0010117,
+	MSR_LS_CFG = 0xc0011020,
+	MSR_DE_CFG = 0xc0011029,
+};
+
+#define APIC_BASE_BSP BIT(8)
+#define APIC_BASE_X2APIC BIT(10)
+#define APIC_BASE_ENABLE BIT(11)
+#define PAT_DEFAULT 0x0007040600070406ull
+
+/* x2APIC registers, as MSR numbers (SDM volume 3, table "Local APIC register address map"). */
+enum x2apic_msr {
+	X2APIC_ID = 0x802,
+	X2APIC_TPR = 0x808,
+	X2APIC_EOI = 0x80b,
+	X2APIC_SVR = 0x80f,
+	X2APIC_ISR = 0x810,
+	X2APIC_IRR = 0x820,
+	X2APIC_ESR = 0x828,
+	X2APIC_LVT_CMCI = 0x82f,
+	X2APIC_ICR = 0x830,
+	X2APIC_LVT_TIMER = 0x832,
+	X2APIC_LVT_THERMAL = 0x833,
+	X2APIC_LVT_PERFORMANCE = 0x834,
+	X2APIC_LVT_LINT0 = 0x835,
+	X2APIC_LVT_LINT1 = 0x836,
+	X2APIC_LVT_ERROR = 0x837,
+	X2APIC_TIMER_INITIAL = 0x838,
+	X2APIC_TIMER_DIVIDE = 0x83e,
+	X2APIC_SELF_IPI = 0x83f,
+};
+
+#define APIC_SVR_ENABLE BIT(8)
+#define APIC_LVT_MASKED BIT(16)
+
+enum apic_delivery {
+	DELIVERY_FIXED = 0,
+	DELIVERY_LOWEST = 1,
+	DELIVERY_NMI = 4,
+	DELIVERY_INIT = 5,
+	DELIVERY_STARTUP = 6,
+};
+
+enum exception_vector {
+	EXCEPTION_DB = 1,
+	EXCEPTION_NMI = 2,
+	EXCEPTION_UD = 6,
+	EXCEPTION_DF = 8,
+	EXCEPTION_GP = 13,
+	EXCEPTION_AC = 17,
+	EXCEPTION_MC = 18,
+};
+
+#define SEGMENT_DPL BITS(6, 5)
+
+struct cpuid {
+	u32 eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid(u32 leaf, u32 subleaf) {
+	struct cpuid r;
+
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(subleaf));
+	return r;
+}
+
+static inline u64 msr_read(u32 index) {
+	u32 low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
+	return (u64)high << 32 | low;
+}
+
+static inline void msr_write(u32 index, u64 value) {
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(index), "a"((u32)value), "d"((u32)(value >> 32))
+			 : "memory");
+}
+
+/* port_read8(port), port_write8(port, value), and so on. */
+#define PORT_ACCESS(bits, suffix)                                                                  \
+	static inline u##bits port_read##bits(u16 port) {                                          \
+		u##bits value;                                                                     \
+		__asm__ volatile("in" suffix " %1, %0" : "=a"(value) : "Nd"(port));                \
+		return value;                                                                      \
+	}                                                                                          \
+	static inline void port_write##bits(u16 port, u##bits value) {                             \
+		__asm__ volatile("out" suffix " %0, %1" : : "a"(value), "Nd"(port));               \
+	}
+PORT_ACCESS(8, "b")
+PORT_ACCESS(16, "w")
+PORT_ACCESS(32, "l")
+
+/* cr0_read(), cr0_write(value), and so on. */
+#define CONTROL_REGISTER(name)                                                                     \
+	static inline u64 name##_read(void) {                                                      \
+		u64 value;                                                                         \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(value));                             \
+		return value;                                                                      \
+	}                                                                                          \
+	static inline void name##_write(u64 value) {                                               \
+		__asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                    \
+	}
+CONTROL_REGISTER(cr0)
+CONTROL_REGISTER(cr2)
+CONTROL_REGISTER(cr3)
+CONTROL_REGISTER(cr4)
+
+static inline void page_invalidate(const void *address) {
+	__asm__ volatile("invlpg %0" : : "m"(*(const u8 *)address) : "memory");
+}
+
+static inline void interrupts_disable(void) {
+	__asm__ volatile("cli" ::: "memory");
+}

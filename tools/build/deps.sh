@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# deps.sh BUILD: what building and testing need. Installs missing packages of this Debian release;
+# QEMU and the guests' kernel, of newer suites, are unpacked under BUILD. Does nothing when all is there.
+set -euo pipefail
+build=$1
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$build"
+exec 9> "$build/.deps.lock"
+flock 9
+
+packages=(gcc libc6-dev binutils make nasm gnu-efi clang clang-format clang-tidy llvm libpci-dev libcmocka-dev
+	acpica-tools mtools dosfstools ovmf busybox-static cpio xz-utils zstd python3 python3-pytest ca-certificates)
+
+missing() {
+	local p
+	for p in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || echo "$p"
+	done
+}
+
+install() {
+	local want as_root=
+	mapfile -t want < <(missing "$@")
+	[ ${#want[@]} -gt 0 ] || return 0
+	echo "deps: installing ${want[*]}"
+	[ "$(id -u)" = 0 ] || as_root=sudo
+	$as_root apt-get -qq update
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${want[@]}" > /dev/null
+}
+
+command -v apt-get > /dev/null || { echo "deps: this is no Debian; needed: ${packages[*]}" >&2; exit 1; }
+install "${packages[@]}"
+# The sanitizers' and the fuzzer's runtime has clang's major version in its name.
+clang_major=$(clang -dumpversion | cut -d. -f1)
+install "libclang-rt-$clang_major-dev"
+
+# QEMU: AMD-Vi with interrupt remapping that Linux accepts came with version 11.
+if [ ! -e "$build/qemu/.complete" ]; then
+	echo "deps: unpacking QEMU into $build/qemu"
+	"$here/get-debs.sh" "$build/qemu" "trixie trixie-backports" qemu-system-x86 seabios ipxe-qemu
+fi
+cat > "$build/qemu/.wrapper" <<'WRAPPER'
+#!/bin/sh
+# QEMU with the loader and the libraries that were unpacked beside it.
+here=$(dirname "$(readlink -f "$0")")
+lib=$here/usr/lib/x86_64-linux-gnu
+export QEMU_MODULE_DIR="$lib/qemu"
+exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib:$lib/pulseaudio" "$here/usr/bin/qemu-system-x86_64" \
+	-L "$here/usr/share/qemu" -L "$here/usr/share/seabios" -L "$here/usr/lib/ipxe/qemu" "$@"
+WRAPPER
+if cmp -s "$build/qemu/.wrapper" "$build/qemu/qemu-system-x86_64"; then
+	rm "$build/qemu/.wrapper"
+else
+	chmod +x "$build/qemu/.wrapper"
+	mv "$build/qemu/.wrapper" "$build/qemu/qemu-system-x86_64"
+fi
+
+# The guests' kernel: Debian's stock 6.12.
+if [ ! -e "$build/kernel/.complete" ]; then
+	echo "deps: unpacking the guests' kernel into $build/kernel"
+	case $(. /etc/os-release; echo "$VERSION_CODENAME") in
+	bookworm) suite=bookworm-backports ;;
+	*) suite=trixie ;;
+	esac
+	"$here/get-debs.sh" --only '^linux-image-6\.12' "$build/kernel.debs" $suite linux-image-amd64
+	"$here/unpack-kernel.py" "$build/kernel.debs" "$build/kernel" nvme e1000e
+	rm -rf "$build/kernel.debs"
+fi

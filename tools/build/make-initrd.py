@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""make-initrd.py OUT WORK MODULES GUEST
+
+The guests' initramfs: busybox, WORK as /bin/work, the folder MODULES as /modules, and GUEST/init and
+GUEST/udhcpc at the root. Written here and not by cpio, so that device nodes need no root and the
+same input gives the same bytes.
+"""
+import os
+import sys
+from pathlib import Path
+
+DIRECTORY, FILE, DEVICE = 0o040755, 0o100755, 0o020600
+BUSYBOX = ("/bin/busybox", "/usr/bin/busybox")
+
+
+class Archive:
+    """cpio's "newc" form: each entry a header of hexadecimal text, name and content padded to 4."""
+
+    def __init__(self):
+        self.parts, self.inode = [], 0
+
+    def add(self, name, mode, content=b"", device=(0, 0)):
+        self.inode += 1
+        raw = name.encode() + b"\0"
+        fields = (self.inode, mode, 0, 0, 1, 0, len(content), 0, 0, *device, len(raw), 0)
+        header = b"070701" + b"".join(b"%08x" % field for field in fields) + raw
+        self.parts += [header, bytes(-len(header) % 4), content, bytes(-len(content) % 4)]
+
+    def finish(self):
+        self.add("TRAILER!!!", 0)
+        return b"".join(self.parts)
+
+
+def main():
+    out, work, modules, guest = map(Path, sys.argv[1:])
+    busybox = next((Path(p) for p in BUSYBOX if os.path.exists(p)), None)
+    if not busybox:
+        sys.exit("make-initrd.py: busybox-static is not installed")
+    archive = Archive()
+    for name in ("bin", "dev", "modules", "proc", "sys"):
+        archive.add(name, DIRECTORY)
+    archive.add("dev/console", DEVICE, device=(5, 1))
+    archive.add("dev/null", DEVICE, device=(1, 3))
+    archive.add("bin/busybox", FILE, busybox.read_bytes())
+    archive.add("bin/work", FILE, work.read_bytes())
+    for name in ("init", "udhcpc"):
+        archive.add(name, FILE, (guest / name).read_bytes())
+    for path in sorted(modules.iterdir()):
+        archive.add(f"modules/{path.name}", FILE, path.read_bytes())
+    out.write_bytes(archive.finish())
+
+
+main()
