@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inventory.h"
+#include "text.h"
+
+#define WARNING_SIZE 256
+
+void inventory_warn(struct inventory *inventory, const char *format, ...) {
+	char line[WARNING_SIZE];
+	struct text_buffer buffer;
+	va_list arguments;
+
+	if (!inventory->warnings)
+		inventory->warnings = arena_alloc(inventory->arena, INVENTORY_WARNINGS,
+						  sizeof(*inventory->warnings));
+	if (!inventory->warnings)
+		return; /* so full an arena makes whoever builds the inventory fail as well */
+	u32 index = inventory->warning_count++;
+
+	if (index >= INVENTORY_WARNINGS)
+		return;
+	text_buffer_init(&buffer, line, sizeof(line));
+	va_start(arguments, format);
+	text_print_list(&buffer.sink, format, arguments);
+	va_end(arguments);
+	const char *kept = arena_text(inventory->arena, line, buffer.length);
+
+	inventory->warnings[index].text = kept ? kept : "(no memory for text)";
+}
+
+u32 inventory_find(const struct inventory *inventory, struct pci_address address) {
+	u32 low = 0, high = inventory->function_count;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (pci_key(inventory->functions[middle].address) < pci_key(address))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < inventory->function_count &&
+	    pci_key(inventory->functions[low].address) == pci_key(address))
+		return low;
+	return NONE;
+}
+
+char *pci_text(char *text, struct pci_address address) {
+	return text_format(text, PCI_TEXT_SIZE, "%04x:%02x:%02x.%u", address.segment, address.bus,
+			   pci_device(address), pci_function_number(address));
+}
