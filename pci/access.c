@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_access.h"
+#include "cpu.h"
+#include "mmio.h"
+#include "x86.h"
+
+/* PCI Local Bus 3.0, section 3.2.2.3.2. */
+#define CONFIG_ADDRESS_PORT 0xcf8
+#define CONFIG_DATA_PORT 0xcfc
+#define CONFIG_ENABLE BIT(31)
+#define CONVENTIONAL_SPACE 256
+#define EXTENDED_SPACE 4096
+
+static const struct inventory *machine_inventory;
+static struct spinlock port_lock;
+
+static volatile u8 *ecam(struct pci_address address, u16 offset) {
+	for (u32 i = 0; i < machine_inventory->window_count; i++) {
+		const struct ecam_window *w = &machine_inventory->windows[i];
+
+		if (w->segment == address.segment && address.bus >= w->first_bus &&
+		    address.bus <= w->last_bus)
+			return (volatile u8 *)(uintptr_t)(w->base +
+							  ((u64)pci_requester_id(address) << 12) +
+							  offset);
+	}
+	return NULL;
+}
+
+static bool by_ports(struct pci_address address, u16 offset) {
+	return address.segment == 0 && offset < CONVENTIONAL_SPACE;
+}
+
+static u32 ports_select(struct pci_address address, u16 offset) {
+	port_write32(CONFIG_ADDRESS_PORT,
+		     (u32)CONFIG_ENABLE | (u32)pci_requester_id(address) << 8 | (offset & 0xfc));
+	return (offset & 3) * 8;
+}
+
+static u32 config_read(const struct pci_access *access, struct pci_address address, u16 offset,
+		       u8 width) {
+	volatile u8 *p = ecam(address, offset);
+	u32 mask = (u32)BITS(width * 8 - 1, 0);
+	u32 value;
+
+	(void)access;
+	if (p) {
+		value = width == 1 ? *p : width == 2 ? *(volatile u16 *)p : mmio_read32(p);
+		return value;
+	}
+	if (!by_ports(address, offset))
+		return mask;
+	spin_lock(&port_lock);
+	value = ports_select(address, offset);
+	value = port_read32(CONFIG_DATA_PORT) >> value;
+	spin_unlock(&port_lock);
+	return value & mask;
+}
+
+static void ports_write(struct pci_address address, u16 offset, u8 width, u32 value) {
+	u16 port = (u16)(CONFIG_DATA_PORT + (offset & 3));
+
+	spin_lock(&port_lock);
+	ports_select(address, offset);
+	if (width == 1)
+		port_write8(port, (u8)value);
+	else if (width == 2)
+		port_write16(port, (u16)value);
+	else
+		port_write32(port, value);
+	spin_unlock(&port_lock);
+}
+
+static void config_write(const struct pci_access *access, struct pci_address address, u16 offset,
+			 u8 width, u32 value) {
+	volatile u8 *p = ecam(address, offset);
+
+	(void)access;
+	if (p) {
+		if (width == 1)
+			*p = (u8)value;
+		else if (width == 2)
+			*(volatile u16 *)p = (u16)value;
+		else
+			mmio_write32(p, value);
+	} else if (by_ports(address, offset)) {
+		ports_write(address, offset, width, value);
+	}
+}
+
+static u32 config_space(const struct pci_access *access, struct pci_address address) {
+	(void)access;
+	return ecam(address, 0) ? EXTENDED_SPACE : CONVENTIONAL_SPACE;
+}
+
+const struct pci_access *machine_config_access(const struct inventory *inventory) {
+	static const struct pci_access access = {
+		.read = config_read, .write = config_write, .space = config_space};
+
+	machine_inventory = inventory;
+	return &access;
+}

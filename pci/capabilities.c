@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scan.h"
+#include "text.h"
+
+u32 config_read(const struct pci_access *access, struct pci_address address, u32 offset, u8 width) {
+	if (offset + width > access->space(access, address))
+		return width == 4 ? PCI_ABSENT : (1u << 8 * width) - 1;
+	return access->read(access, address, (u16)offset, width);
+}
+
+void config_write(const struct pci_access *access, struct pci_address address, u32 offset, u8 width,
+		  u32 value) {
+	if (access->write && offset + width <= access->space(access, address))
+		access->write(access, address, (u16)offset, width, value);
+}
+
+/* A way through one of the two lists: NEXT is where it goes on. */
+struct walk {
+	const struct pci_access *access;
+	struct pci_address address;
+	bool extended;
+	u32 next;
+	u32 hops;
+	/* The entry that advance() found. */
+	u16 offset;
+	u16 id;
+};
+
+/* Moves on to the next entry. Ends at a bad offset, an empty header, and when a list is too long. */
+static bool advance(struct walk *w) {
+	u32 first = w->extended ? PCI_EXTENDED_FIRST : PCI_CAPABILITY_FIRST;
+	u32 hops = w->extended ? PCI_EXTENDED_HOPS : PCI_CAPABILITY_HOPS;
+
+	w->offset = (u16)(w->next & ~3u);
+	if (w->offset < first || w->hops++ >= hops)
+		return false;
+	u32 header = config_read(w->access, w->address, w->offset, 4);
+
+	w->id = w->extended ? (u16)header : (u8)header;
+	w->next = w->extended ? header >> 20 : header >> 8 & 0xff;
+	return header && header != PCI_ABSENT;
+}
+
+/* Which capabilities are kept where, and how many bytes of each must fit. */
+static const struct {
+	bool extended;
+	u16 id;
+	u16 size;
+	u16 member;
+} known[] = {
+/* clang-format off */
+#define STANDARD(id, size, member) {false, id, size, offsetof(struct pci_function, member)}
+#define EXTENDED(id, size, member) {true, id, size, offsetof(struct pci_function, member)}
+	STANDARD(PCI_CAPABILITY_PM, PCI_PM_SIZE, pm),
+	STANDARD(PCI_CAPABILITY_MSI, PCI_MSI_SIZE_MIN, msi),
+	STANDARD(PCI_CAPABILITY_PCIE, PCIE_SIZE_MIN, pcie),
+	STANDARD(PCI_CAPABILITY_MSIX, PCI_MSIX_SIZE, msix),
+	STANDARD(PCI_CAPABILITY_AF, PCI_AF_SIZE, af),
+	EXTENDED(PCI_EXTENDED_AER, AER_SIZE, aer),
+	EXTENDED(PCI_EXTENDED_ACS, ACS_SIZE, acs),
+	EXTENDED(PCI_EXTENDED_ARI, ARI_SIZE, ari),
+	EXTENDED(PCI_EXTENDED_ATS, ATS_SIZE, ats),
+	EXTENDED(PCI_EXTENDED_SRIOV, SRIOV_SIZE, sriov),
+	EXTENDED(PCI_EXTENDED_PASID, PASID_SIZE, pasid),
+	EXTENDED(PCI_EXTENDED_RESIZABLE_BAR, RESIZABLE_BAR_SIZE, resizable_bar),
+	/* clang-format on */
+};
+
+/* What MSI takes beyond its smallest size: for 64-bit addresses, and for masks. */
+static u32 msi_extra(const struct walk *w) {
+	u32 control = config_read(w->access, w->address, w->offset + PCI_MSI_CONTROL, 2);
+
+	return (control & PCI_MSI_64BIT ? 4 : 0) + (control & PCI_MSI_VECTOR_MASKING ? 10 : 0);
+}
+
+/* Keeps where the first capability of each kind stands. */
+static void walk_list(struct inventory *inventory, struct pci_function *f, struct walk w) {
+	u32 limit = w.extended ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
+	char text[PCI_TEXT_SIZE];
+
+	while (advance(&w)) {
+		for (u32 i = 0; i < ARRAY_SIZE(known); i++) {
+			u16 *member = (u16 *)((char *)f + known[i].member);
+			u32 size = known[i].size;
+
+			if (known[i].extended != w.extended || known[i].id != w.id || *member)
+				continue;
+			if (member == &f->msi)
+				size += msi_extra(&w);
+			if (w.offset + size <= limit)
+				*member = w.offset;
+			else
+				inventory_warn(
+					inventory,
+					"%s: capability 0x%x at 0x%x reaches beyond its space",
+					pci_text(text, f->address), w.id, w.offset);
+		}
+	}
+}
+
+static u32 list_head(const struct pci_access *access, const struct pci_function *f) {
+	bool cardbus = f->header_type == PCI_HEADER_CARDBUS;
+
+	if (!(config_read(access, f->address, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES))
+		return 0;
+	return config_read(access, f->address,
+			   cardbus ? PCI_CARDBUS_CAPABILITIES : PCI_CAPABILITIES, 1);
+}
+
+/* The extended list exists on PCI Express only; some bridges repeat the header there instead. */
+static u32 config_size(const struct pci_access *access, const struct pci_function *f) {
+	u32 first = config_read(access, f->address, PCI_EXTENDED_FIRST, 4);
+
+	if (!f->pcie || first == PCI_ABSENT ||
+	    first == config_read(access, f->address, PCI_VENDOR_ID, 4))
+		return PCI_CONFIG_SIZE;
+	return PCIE_CONFIG_SIZE;
+}
+
+static void pcie_read(const struct pci_access *access, struct pci_function *f) {
+	u32 flags = config_read(access, f->address, f->pcie + PCIE_FLAGS, 2);
+
+	f->pcie_type = flags >> PCIE_FLAGS_TYPE_SHIFT & PCIE_FLAGS_TYPE_MASK;
+	f->device_capabilities =
+		config_read(access, f->address, f->pcie + PCIE_DEVICE_CAPABILITIES, 4);
+	f->phantom_functions = config_read(access, f->address, f->pcie + PCIE_DEVICE_CONTROL, 2) &
+			       PCIE_CONTROL_PHANTOM;
+}
+
+void capabilities_read(struct inventory *inventory, const struct pci_access *access,
+		       struct pci_function *f) {
+	struct walk w = {.access = access, .address = f->address, .next = list_head(access, f)};
+
+	walk_list(inventory, f, w);
+	f->pcie_type = PCIE_NONE;
+	if (f->pcie)
+		pcie_read(access, f);
+	if (f->af && ~config_read(access, f->address, f->af + PCI_AF_CAPABILITIES, 1) & PCI_AF_FLR)
+		f->af = 0;
+	f->pm_keeps_state = f->pm && config_read(access, f->address, f->pm + PCI_PM_CONTROL, 2) &
+					     PCI_PM_NO_SOFT_RESET;
+	f->config_size = config_size(access, f);
+	if (f->config_size == PCI_CONFIG_SIZE)
+		return;
+	w.extended = true;
+	w.next = PCI_EXTENDED_FIRST;
+	walk_list(inventory, f, w);
+	if (f->acs)
+		acs_read(access, f);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scan.h"
+#include "text.h"
+
+#define BUSES 256
+#define BUS_FUNCTIONS 256
+#define FUNCTIONS 8 /* of a device, without ARI */
+
+/* The virtual functions that one physical function has switched on. */
+struct virtual_range {
+	u32 physical; /* index */
+	u32 first; /* requester IDs */
+	u32 stride;
+	u32 count;
+	u16 device;
+};
+
+/*
+ * One segment while it is looked through, in the order of requester IDs. A bridge may only lead to
+ * a bus above its own, and to one that no other bridge leads to: so each bus comes once and after
+ * the bridge above it, whatever the bridges say.
+ */
+struct scan {
+	struct inventory *inventory;
+	const struct pci_access *access;
+	u16 segment;
+	bool size_bars;
+	bool reachable[BUSES]; /* in a window */
+	bool settled[BUSES]; /* first of a window, or a bridge leads there */
+	u32 bridge[BUSES]; /* index of the bridge in whose range it is, or NONE */
+	struct virtual_range *ranges;
+	u32 range_count;
+};
+
+static bool answers(const struct scan *s, struct pci_address address) {
+	return (u16)config_read(s->access, address, PCI_VENDOR_ID, 2) != 0xffff;
+}
+
+/* Takes note of where a bridge says that it leads to. */
+static void follow_bridge(struct scan *s, u32 index) {
+	const struct pci_function *f = &s->inventory->functions[index];
+	u32 secondary = f->secondary_bus, subordinate = f->subordinate_bus;
+	u32 above = s->bridge[f->address.bus];
+	const char *fault = NULL;
+	char text[PCI_TEXT_SIZE];
+
+	if (!secondary && !subordinate)
+		return; /* firmware did not number it */
+	if (secondary <= f->address.bus || subordinate < secondary || !s->reachable[secondary] ||
+	    s->settled[secondary]) {
+		fault = "not followed";
+		subordinate = 0;
+	}
+	for (u32 bus = secondary; bus <= subordinate; bus++) {
+		bool nested = s->bridge[bus] == above;
+
+		if (!nested)
+			fault = "overlaps another, or reaches out of the one above";
+		if (bus == secondary || (nested && !s->settled[bus]))
+			s->bridge[bus] = index;
+		s->settled[bus] |= bus == secondary;
+	}
+	if (fault)
+		inventory_warn(s->inventory, "%s: bridge to buses 0x%02x-0x%02x: %s",
+			       pci_text(text, f->address), secondary, f->subordinate_bus, fault);
+}
+
+/* Virtual functions answer with all ones as their vendor: they are found by arithmetic. */
+static bool note_virtual(struct scan *s, u32 physical) {
+	const struct pci_function *f = &s->inventory->functions[physical];
+	u32 at = f->sriov;
+	u32 control = config_read(s->access, f->address, at + SRIOV_CONTROL, 2);
+	u32 offset = config_read(s->access, f->address, at + SRIOV_OFFSET, 2);
+	struct virtual_range range = {
+		.physical = physical,
+		.first = pci_requester_id(f->address) + offset,
+		.stride = config_read(s->access, f->address, at + SRIOV_STRIDE, 2),
+		.count = config_read(s->access, f->address, at + SRIOV_NUM_VFS, 2),
+		.device = (u16)config_read(s->access, f->address, at + SRIOV_VF_DEVICE_ID, 2),
+	};
+
+	if (!(control & SRIOV_VF_ENABLE) || !offset || (!range.stride && range.count > 1))
+		return true;
+	range.stride = (u32)max_u64(range.stride, 1);
+	s->ranges = arena_grow(s->inventory->arena, s->ranges, s->range_count, sizeof(range));
+	if (s->ranges)
+		s->ranges[s->range_count++] = range;
+	return s->ranges;
+}
+
+/* The range that a requester ID belongs to; NULL: none. */
+static const struct virtual_range *virtual_range(const struct scan *s, u32 id) {
+	for (u32 i = 0; i < s->range_count; i++) {
+		const struct virtual_range *r = &s->ranges[i];
+		if (id >= r->first && (id - r->first) % r->stride == 0 &&
+		    (id - r->first) / r->stride < r->count)
+			return r;
+	}
+	return NULL;
+}
+
+static void read_header(const struct pci_access *access, struct pci_function *f) {
+	u32 ids = config_read(access, f->address, PCI_VENDOR_ID, 4);
+	u32 type = config_read(access, f->address, PCI_HEADER_TYPE, 1);
+	u32 revision = config_read(access, f->address, PCI_REVISION, 4);
+	u32 subsystem = config_read(access, f->address, PCI_SUBSYSTEM_VENDOR_ID, 4);
+
+	f->vendor = (u16)ids;
+	f->device = ids >> 16;
+	f->revision = (u8)revision;
+	f->class_code = revision >> 8;
+	f->header_type = type & PCI_HEADER_MASK;
+	f->multifunction = type & PCI_HEADER_MULTIFUNCTION;
+	f->interrupt_pin = (u8)config_read(access, f->address, PCI_INTERRUPT_PIN, 1);
+	if (f->header_type == PCI_HEADER_ENDPOINT) {
+		f->subsystem_vendor = (u16)subsystem;
+		f->subsystem_device = subsystem >> 16;
+	} else {
+		f->secondary_bus = (u8)config_read(access, f->address, PCI_SECONDARY_BUS, 1);
+		f->subordinate_bus = (u8)config_read(access, f->address, PCI_SUBORDINATE_BUS, 1);
+	}
+}
+
+/* Has the physical function's IDs and place, and neither BARs nor a pin of its own. */
+static void become_virtual(struct pci_function *f, const struct pci_function *physical,
+			   const struct virtual_range *range) {
+	f->physical = range->physical;
+	f->parent = physical->parent;
+	f->vendor = physical->vendor;
+	f->device = range->device;
+	f->multifunction = false;
+	f->interrupt_pin = 0;
+}
+
+/* Adds a function, a virtual one of RANGE if that is not NULL. False when the arena is full. */
+static bool add(struct scan *s, struct pci_address address, const struct virtual_range *range) {
+	struct inventory *inventory = s->inventory;
+	u32 index = inventory->function_count;
+	struct pci_function f = {.address = address,
+				 .parent = s->bridge[address.bus],
+				 .physical = NONE,
+				 .group = NONE,
+				 .unit = NONE,
+				 .table_alias = pci_requester_id(address)};
+
+	inventory->functions = arena_grow(inventory->arena, inventory->functions, index, sizeof(f));
+	if (!inventory->functions)
+		return false;
+	read_header(s->access, &f);
+	capabilities_read(inventory, s->access, &f);
+	if (range)
+		become_virtual(&f, &inventory->functions[range->physical], range);
+	else
+		bars_read(inventory, s->access, &f, s->size_bars);
+	inventory->functions[index] = f;
+	inventory->function_count++;
+	if (f.header_type == PCI_HEADER_BRIDGE || f.header_type == PCI_HEADER_CARDBUS)
+		follow_bridge(s, index);
+	return range || !f.sriov || note_virtual(s, index);
+}
+
+/* Buses that no bridge leads to are further root buses, unless they are in a bridge's range. */
+static bool is_populated(const struct scan *s, u8 bus) {
+	if (s->settled[bus])
+		return true;
+	for (u32 devfn = 0; devfn < BUS_FUNCTIONS; devfn += FUNCTIONS) {
+		struct pci_address address = {s->segment, bus, (u8)devfn};
+
+		if (!answers(s, address))
+			continue;
+		if (s->bridge[bus] != NONE)
+			inventory_warn(s->inventory,
+				       "bus %04x:%02x answers, but no bridge leads to it",
+				       s->segment, bus);
+		return true;
+	}
+	return false;
+}
+
+/* With ARI all 256 numbers are functions of one device. */
+static bool uses_ari(const struct scan *s, u32 port, const struct pci_function *f) {
+	const struct pci_function *above = &s->inventory->functions[port];
+
+	return f->ari &&
+	       config_read(s->access, above->address, above->pcie + PCIE_DEVICE_CONTROL2, 2) &
+		       PCIE_CONTROL2_ARI_FORWARDING;
+}
+
+static bool scan_bus(struct scan *s, u8 bus) {
+	u32 port = s->bridge[bus];
+	bool populated = is_populated(s, bus);
+	/* Some devices answer for numbers that they do not have. A snapshot has no such ghosts. */
+	bool live = s->access->write;
+	bool link = live && port != NONE && pcie_link_type(s->inventory->functions[port].pcie_type);
+	bool ari = false, single = false;
+
+	for (u32 devfn = 0; devfn < BUS_FUNCTIONS; devfn++) {
+		struct pci_address address = {s->segment, bus, (u8)devfn};
+		const struct virtual_range *range = virtual_range(s, pci_requester_id(address));
+		bool first = devfn % FUNCTIONS == 0;
+		bool ghost = !ari && ((link && devfn >= FUNCTIONS) || (single && !first));
+		bool real = populated && !ghost && answers(s, address);
+
+		if (first)
+			single = false;
+		if (!real &&
+		    (!range || config_read(s->access, address, PCI_REVISION, 4) == PCI_ABSENT))
+			continue;
+		if (!add(s, address, real ? NULL : range))
+			return false;
+		const struct pci_function *f =
+			&s->inventory->functions[s->inventory->function_count - 1];
+
+		if (real && first)
+			single = live && !f->multifunction;
+		if (real && devfn == 0)
+			ari = link && uses_ari(s, port, f);
+	}
+	return true;
+}
+
+/* The flag of a device is that of any of its functions, or having several. */
+static void settle_multifunction(struct inventory *inventory) {
+	struct pci_function *f = inventory->functions;
+
+	for (u32 i = 0; i < inventory->function_count; i++)
+		for (u32 k = i + 1;
+		     k < inventory->function_count && same_device(inventory, &f[i], &f[k]); k++)
+			if (f[i].physical == NONE && f[k].physical == NONE)
+				f[i].multifunction = f[k].multifunction = true;
+}
+
+/* Without any window there is segment 0, reached through ports. */
+static bool scan_init(struct scan *s, struct inventory *inventory, const struct pci_access *access,
+		      bool size_bars, u32 segment) {
+	bool found = !inventory->window_count && !segment;
+
+	*s = (struct scan){.inventory = inventory,
+			   .access = access,
+			   .segment = (u16)segment,
+			   .size_bars = size_bars,
+			   .settled[0] = found};
+	for (u32 bus = 0; bus < BUSES; bus++) {
+		s->bridge[bus] = NONE;
+		s->reachable[bus] = found;
+	}
+	for (u32 i = 0; i < inventory->window_count; i++) {
+		const struct ecam_window *w = &inventory->windows[i];
+
+		if (w->segment != segment)
+			continue;
+		for (u32 bus = w->first_bus; bus <= w->last_bus; bus++)
+			s->reachable[bus] = true;
+		s->settled[w->first_bus] = true;
+		found = true;
+	}
+	return found;
+}
+
+bool pci_enumerate(struct inventory *inventory, const struct pci_access *access, bool size_bars) {
+	struct scan s;
+
+	inventory->functions = NULL;
+	inventory->function_count = 0;
+	for (u32 segment = 0; segment <= UINT16_MAX; segment++) {
+		bool exists = scan_init(&s, inventory, access, size_bars, segment);
+
+		for (u32 bus = 0; exists && bus < BUSES; bus++)
+			if (s.reachable[bus] && !scan_bus(&s, (u8)bus))
+				return false;
+	}
+	settle_multifunction(inventory);
+	return true;
+}

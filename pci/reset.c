@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Resetting one function. PCI Express 5.0 sections 6.6.2 (function level reset) and 2.3.1 (retry
+ * status), PCI Advanced Features ECN, PCI Bus Power Management 1.2 section 5.4.
+ */
+#include "reset.h"
+#include "pci_regs.h"
+#include "quirks.h"
+
+#define PM_DELAY 10
+#define FLR_DELAY 100
+#define PENDING_FIRST 100 /* then twice as long each time */
+#define PENDING_LAST 800
+#define READY_LIMIT 60000
+
+/* One function and the way to it. Capabilities are within its space: enumeration has seen to that. */
+struct target {
+	const struct pci_function *info;
+	const struct pci_access *access;
+	void (*wait)(u32 milliseconds);
+};
+
+static u32 read(const struct target *t, u32 offset, u8 width) {
+	return t->access->read(t->access, t->info->address, (u16)offset, width);
+}
+
+static void write(const struct target *t, u32 offset, u8 width, u32 value) {
+	t->access->write(t->access, t->info->address, (u16)offset, width, value);
+}
+
+static void change(const struct target *t, u32 offset, u32 clear, u32 set) {
+	write(t, offset, 2, (read(t, offset, 2) & ~clear) | set);
+}
+
+enum reset_method pci_reset_method(const struct inventory *inventory, u32 function) {
+	const struct pci_function *f = &inventory->functions[function];
+	u32 known = quirks(f);
+
+	if (pci_is_bridge(f))
+		return RESET_NONE;
+	if (!(known & QUIRK_NO_FLR) && f->pcie && f->device_capabilities & PCIE_DEVICE_FLR)
+		return RESET_FLR;
+	if (!(known & QUIRK_NO_FLR) && f->af)
+		return RESET_AF_FLR;
+	if (!(known & QUIRK_NO_POWER_RESET) && f->pm && !f->pm_keeps_state)
+		return RESET_POWER_STATE;
+	return RESET_NONE;
+}
+
+const char *reset_method_name(enum reset_method method) {
+	/* In the order of the enumeration. */
+	static const char *const names[] = {"none", "flr", "af-flr", "power-state"};
+
+	return (u32)method < ARRAY_SIZE(names) ? names[method] : "unknown";
+}
+
+static void set_power(const struct target *t, u32 state) {
+	change(t, t->info->pm + PCI_PM_CONTROL, PCI_PM_STATE_MASK | PCI_PM_STATUS, state);
+	t->wait(PM_DELAY);
+}
+
+static void quiesce(const struct target *t) {
+	const struct pci_function *f = t->info;
+
+	change(t, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER, 0);
+	if (f->pm && read(t, f->pm + PCI_PM_CONTROL, 2) & PCI_PM_STATE_MASK)
+		set_power(t, 0);
+	if (f->msi)
+		change(t, f->msi + PCI_MSI_CONTROL, PCI_MSI_ENABLE, 0);
+	if (f->msix)
+		change(t, f->msix + PCI_MSIX_CONTROL, PCI_MSIX_ENABLE, 0);
+	/* Translations that the device has kept must not outlive its owner. */
+	if (f->ats)
+		change(t, f->ats + ATS_CONTROL, ATS_ENABLE, 0);
+}
+
+/* Gives requests under way time to complete; goes on when they do not. */
+static void wait_pending(const struct target *t, u32 offset, u8 width, u32 bit) {
+	for (u32 delay = PENDING_FIRST; delay <= PENDING_LAST; delay *= 2) {
+		if (!(read(t, offset, width) & bit))
+			return;
+		t->wait(delay);
+	}
+}
+
+static bool wait_ready(const struct target *t) {
+	u32 waited = 0;
+
+	/* The vendor first: retry status is shown there only. */
+	while (read(t, PCI_VENDOR_ID, 2) == PCI_RETRY_VENDOR ||
+	       read(t, PCI_COMMAND, 2) == (u16)PCI_ABSENT) {
+		/* Twice as long each time: one more than all before. */
+		u32 delay = (u32)min_u64(waited + 1, READY_LIMIT - waited);
+
+		if (!delay)
+			return false;
+		t->wait(delay);
+		waited += delay;
+	}
+	return true;
+}
+
+static void save(struct pci_saved *saved, u32 offset, u8 width, u32 value, u32 must_hold) {
+	saved->registers[saved->count++] =
+		(struct pci_saved_register){(u16)offset, width, value, must_hold};
+}
+
+/* Addresses as the inventory knows them: what a guest has left there does not count. */
+static void save_bars(const struct pci_function *f, struct pci_saved *saved) {
+	for (u32 i = 0; i < PCI_BARS; i++) {
+		const struct pci_bar *bar = &f->bars[i];
+		u32 mask = bar->io ? PCI_BAR_IO_MASK : PCI_BAR_MEMORY_MASK;
+		u32 offset = PCI_BAR0 + 4 * i;
+
+		if (!bar->size)
+			continue;
+		save(saved, offset, 4, (u32)bar->base, mask);
+		if (bar->is_64bit)
+			save(saved, offset + 4, 4, (u32)(bar->base >> 32), ~0u);
+	}
+}
+
+void pci_config_save(const struct pci_function *f, const struct pci_access *access,
+		     struct pci_saved *saved) {
+	const struct target t = {.info = f, .access = access};
+	u32 rebar = f->resizable_bar + RESIZABLE_BAR_CONTROL, count = 0;
+	u32 control = f->pcie + PCIE_DEVICE_CONTROL;
+
+	saved->count = 0;
+	if (f->resizable_bar)
+		count = read(&t, rebar, 4) >> RESIZABLE_BAR_COUNT_SHIFT & RESIZABLE_BAR_COUNT_MASK;
+	for (u32 i = 0; i < count && i < PCI_BARS; i++, rebar += RESIZABLE_BAR_STRIDE)
+		save(saved, rebar, 4, read(&t, rebar, 4), 0);
+	save_bars(f, saved);
+	save(saved, PCI_CACHE_LINE, 2, read(&t, PCI_CACHE_LINE, 2), 0);
+	if (f->acs)
+		save(saved, f->acs + ACS_CONTROL, 2, f->acs_control, 0);
+	if (!f->pcie)
+		return;
+	save(saved, control, 2, read(&t, control, 2) & ~PCIE_CONTROL_PHANTOM, 0);
+	control = f->pcie + PCIE_DEVICE_CONTROL2;
+	if ((read(&t, f->pcie + PCIE_FLAGS, 2) & PCIE_FLAGS_VERSION_MASK) >= 2)
+		save(saved, control, 2, read(&t, control, 2), 0);
+}
+
+bool pci_config_restore(const struct pci_function *f, const struct pci_access *access,
+			const struct pci_saved *saved) {
+	const struct target t = {.info = f, .access = access};
+	bool restored = true;
+
+	for (u32 i = 0; i < saved->count; i++) {
+		const struct pci_saved_register *r = &saved->registers[i];
+
+		write(&t, r->offset, r->width, r->value);
+		if ((read(&t, r->offset, r->width) ^ r->value) & r->must_hold)
+			restored = false;
+	}
+	return restored;
+}
+
+bool pci_reset_function(const struct inventory *inventory, u32 function,
+			const struct pci_access *access, void (*wait)(u32 milliseconds)) {
+	const struct pci_function *f = &inventory->functions[function];
+	const struct target t = {.info = f, .access = access, .wait = wait};
+	struct pci_saved saved;
+
+	if (!wait_ready(&t))
+		return false;
+	u32 command = read(&t, PCI_COMMAND, 2) & ~(u32)PCI_COMMAND_BUS_MASTER;
+
+	pci_config_save(f, access, &saved);
+	quiesce(&t);
+	if (f->pcie)
+		wait_pending(&t, f->pcie + PCIE_DEVICE_STATUS, 2, PCIE_STATUS_PENDING);
+	switch (pci_reset_method(inventory, function)) {
+	case RESET_FLR:
+		change(&t, f->pcie + PCIE_DEVICE_CONTROL, 0, PCIE_CONTROL_FLR);
+		wait(FLR_DELAY);
+		break;
+	case RESET_AF_FLR:
+		wait_pending(&t, f->af + PCI_AF_STATUS, 1, PCI_AF_PENDING);
+		write(&t, f->af + PCI_AF_CONTROL, 1, PCI_AF_INITIATE);
+		wait(FLR_DELAY);
+		break;
+	case RESET_POWER_STATE:
+		set_power(&t, PCI_PM_D3HOT);
+		set_power(&t, 0);
+		break;
+	case RESET_NONE: break;
+	}
+	if (!wait_ready(&t) || !pci_config_restore(f, access, &saved))
+		return false;
+	write(&t, PCI_COMMAND, 2, command | PCI_COMMAND_INTX_DISABLE);
+	return true;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "enumerate.h"
+#include "pci_regs.h"
+
+/* What the parts of enumeration and group derivation share; nobody outside pci/ needs it. */
+
+/* A register of a function whose configuration space does not reach that far reads as all ones. */
+u32 config_read(const struct pci_access *access, struct pci_address address, u32 offset, u8 width);
+void config_write(const struct pci_access *access, struct pci_address address, u32 offset, u8 width,
+		  u32 value);
+
+/* Fills the offsets of capabilities and what hangs on them; the header must have been read. */
+void capabilities_read(struct inventory *inventory, const struct pci_access *access,
+		       struct pci_function *f);
+/* Fills the ACS registers of a function that has the capability. */
+void acs_read(const struct pci_access *access, struct pci_function *f);
+/* Fills bars[]: addresses, and sizes when SIZE is set (decoding is off for that moment). */
+void bars_read(struct inventory *inventory, const struct pci_access *access, struct pci_function *f,
+	       bool size);
+
+static inline bool pci_is_ioapic(const struct pci_function *f) {
+	u8 interface = (u8)f->class_code;
+
+	return pci_class(f) == PCI_CLASS_INTERRUPT_CONTROLLER &&
+	       (interface == PCI_INTERFACE_IOAPIC || interface == PCI_INTERFACE_IOXAPIC);
+}
+
+/* A root port or downstream port: its link leads to one device. */
+static inline bool pcie_link_type(u8 type) {
+	return type == PCIE_ROOT_PORT || type == PCIE_DOWNSTREAM_PORT;
+}
+
+/* Two functions of one device. Behind a link everything is one device (function numbers above 7: ARI). */
+static inline bool same_device(const struct inventory *inventory, const struct pci_function *a,
+			       const struct pci_function *b) {
+	if (a->address.segment != b->address.segment || a->address.bus != b->address.bus ||
+	    a->parent != b->parent)
+		return false;
+	return pci_device(a->address) == pci_device(b->address) ||
+	       (a->parent != NONE && pcie_link_type(inventory->functions[a->parent].pcie_type));
+}
+
+/* Does a function keep peer requests apart? Trust in the file is not looked at. */
+bool acs_isolates(const struct pci_function *f);
+/* The controls that a function would need and does not have: enum acs_bit; egress control counts when it is on. */
+u16 acs_missing(const struct pci_function *f);
+/* An ACS capability is there, and a control that it offers is off. */
+bool acs_controls_fail(const struct pci_function *f);
+/* With enhanced ACS: requests below a switch's port may reach registers of its upstream port. */
+bool acs_upstream_target_open(const struct pci_function *f);
+
+/* Own ID, all of a bus, and a bridge at each level. */
+#define DMA_ALIASES_MAX 640

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "enumerate.h"
+#include "pci_regs.h"
+
+/*
+ * Machines that exist in memory only: configuration space with registers that can and cannot be
+ * written, functions with names.
+ */
+#define TOPOLOGY_FUNCTIONS 64
+#define TOPOLOGY_ARENA (4 * MIB)
+
+struct topology_function {
+	const char *name;
+	struct pci_address address;
+	u8 space[PCIE_CONFIG_SIZE];
+	u8 writable[PCIE_CONFIG_SIZE]; /* bits that a write changes */
+	u32 size;
+	u16 capability_end; /* where the next capability goes */
+	u16 capability_last; /* whose pointer leads there */
+	u16 extended_end;
+	u16 extended_last;
+};
+
+struct topology {
+	struct pci_access access;
+	struct arena arena;
+	struct inventory inventory;
+	struct topology_function functions[TOPOLOGY_FUNCTIONS];
+	u32 count;
+	u32 reads;
+	u32 writes;
+};
+
+struct topology *topology_new(void);
+void topology_free(struct topology *t);
+
+/* Sets the multifunction flag of function 0 as well when FUNCTION > 0. Returns an index. */
+u32 topology_add(struct topology *t, const char *name, u8 bus, u8 device, u8 function);
+void topology_ids(struct topology *t, u32 f, u16 vendor, u16 device);
+void topology_class(struct topology *t, u32 f, u32 class_code);
+void topology_bridge(struct topology *t, u32 f, u8 secondary, u8 subordinate);
+u16 topology_capability(struct topology *t, u32 f, u8 id, u16 size);
+u16 topology_extended(struct topology *t, u32 f, u16 id, u16 size);
+void topology_pcie(struct topology *t, u32 f, u8 type);
+/* ACS capability bits CAPABILITY; those bits of the control register can be set, and are off. */
+void topology_acs(struct topology *t, u32 f, u16 capability);
+/* A 32-bit memory BAR of SIZE bytes (a power of two) at BASE. */
+void topology_memory_bar(struct topology *t, u32 f, u32 index, u32 base, u32 size);
+void topology_put(struct topology *t, u32 f, u32 offset, u8 width, u32 value);
+u32 topology_get(struct topology *t, u32 f, u32 offset, u8 width);
+/* COUNT virtual functions are on, at OFFSET and STRIDE, and answer; named NAMES. */
+void topology_virtual(struct topology *t, u32 f, u16 offset, u16 stride, u16 count,
+		      const char *const *names);
+
+/* Shorthands: PCI Express functions with and without the required ACS. */
+u32 topology_port(struct topology *t, const char *name, u8 type, u8 bus, u8 device, u8 function,
+		  u8 secondary, u8 subordinate, bool acs);
+u32 topology_endpoint(struct topology *t, const char *name, u8 type, u8 bus, u8 device,
+		      u8 function);
+
+/* Enumerates and switches ACS on; groups are left to the caller. */
+void topology_enumerate(struct topology *t);
+/* Index in the inventory of the function with this name. */
+u32 topology_find(struct topology *t, const char *name);
+
+/*
+ * Derives groups with TRUSTS, in array order and in 20 shuffled ones, which must agree about who is
+ * together, and compares with EXPECTED: "RP0,A|RP1|B".
+ */
+void topology_expect(struct topology *t, const char *expected);
+void topology_expect_trusting(struct topology *t, const struct group_trust *trusts, u32 trust_count,
+			      const char *expected);
+/* The same derivation in shuffled order gives the same groups, each larger one with a reason. */
+void expect_order_free(const struct inventory *inventory, const struct group_trust *trusts,
+		       u32 trust_count);
+/* Whether the group of a function has a reason with this rule at the function of that name (NULL: any). */
+bool topology_has_reason(struct topology *t, const char *member, enum group_rule rule,
+			 const char *at);
