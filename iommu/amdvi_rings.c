@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "amdvi.h"
+
+/* AMD-Vi: the two rings, of commands to the unit and of events from it. */
+
+/* Turns of the waiting loops before a unit counts as dead: a second or so of each. */
+#define COMPLETION_SPINS 20000000u
+#define STATUS_SPINS 1000000u
+/* Looking at the status register is slow: not in every turn. */
+#define STATUS_TURNS 1024
+
+void amdvi_control(const struct iommu_unit *unit, u64 clear, u64 set) {
+	struct amdvi_unit *state = amdvi_state(unit);
+
+	state->control = (state->control & ~clear) | set;
+	mmio_write64(unit->registers + AMDVI_CONTROL, state->control);
+}
+
+bool amdvi_wait_stopped(const struct iommu_unit *unit, u64 bits) {
+	for (u32 spins = 0; spins < STATUS_SPINS; spins++) {
+		if (!(mmio_read64(unit->registers + AMDVI_STATUS) & bits))
+			return true;
+		cpu_pause();
+	}
+	return false;
+}
+
+static void put(struct amdvi_unit *state, u64 low, u64 high) {
+	state->memory->commands[state->command_tail] = (struct amdvi_half){low, high};
+	state->command_tail = (state->command_tail + 1) % AMDVI_RING_ENTRIES;
+	state->commands_pending++;
+}
+
+/*
+ * Empties the ring whose registers begin at HEAD: they may be written only while it is off (3.4.13).
+ * An event log that ran over stands still until then (2.5.1).
+ */
+static void restart(const struct iommu_unit *unit, u64 enable, u64 running, u32 head) {
+	amdvi_control(unit, enable, 0);
+	amdvi_wait_stopped(unit, running);
+	mmio_write64(unit->registers + head, 0);
+	mmio_write64(unit->registers + head + AMDVI_HEAD_TO_TAIL, 0);
+	if (running == AMDVI_STATUS_EVENT_LOG_RUN)
+		mmio_write64(unit->registers + AMDVI_STATUS, AMDVI_STATUS_EVENT_OVERFLOW);
+	amdvi_control(unit, 0, enable);
+}
+
+bool amdvi_command(const struct iommu_unit *unit, u64 low, u64 high) {
+	struct amdvi_unit *state = amdvi_state(unit);
+
+	/* One entry stays empty, so that a full ring differs from an empty one; one is for the wait. */
+	if (state->commands_pending == AMDVI_RING_ENTRIES - 2 && !amdvi_complete(unit))
+		return false;
+	put(state, low, high);
+	return true;
+}
+
+/* COMPLETION_WAIT that stores a number (2.4.1), which no earlier wait stored. */
+bool amdvi_complete(const struct iommu_unit *unit) {
+	struct amdvi_unit *state = amdvi_state(unit);
+	volatile u64 *completion = state->memory->completion;
+
+	state->sequence++;
+	put(state, AMDVI_COMPLETION_WAIT | AMDVI_WAIT_STORE | amdvi_physical(completion),
+	    state->sequence);
+	/* The commands, and the tables that they are about, before the unit is told. */
+	cpu_fence();
+	mmio_write64(unit->registers + AMDVI_COMMAND_TAIL,
+		     state->command_tail * sizeof(struct amdvi_half));
+	for (u32 spins = 0; spins < COMPLETION_SPINS; spins++) {
+		if (*completion == state->sequence) {
+			state->commands_pending = 0;
+			return true;
+		}
+		if (spins % STATUS_TURNS == STATUS_TURNS - 1 &&
+		    !(mmio_read64(unit->registers + AMDVI_STATUS) & AMDVI_STATUS_CMD_BUF_RUN))
+			break;
+		cpu_pause();
+	}
+	/* After ILLEGAL_COMMAND_ERROR or COMMAND_HARDWARE_ERROR it has stopped reading (2.5). */
+	restart(unit, AMDVI_CONTROL_CMD_BUF_EN, AMDVI_STATUS_CMD_BUF_RUN, AMDVI_COMMAND_HEAD);
+	state->command_tail = 0;
+	state->commands_pending = 0;
+	return false;
+}
+
+bool amdvi_flush_domain_id(const struct iommu_unit *unit, u16 domain_id) {
+	return amdvi_command(
+		unit, AMDVI_INVALIDATE_IOMMU_PAGES | (u64)domain_id << AMDVI_PAGES_DOMAIN_SHIFT,
+		AMDVI_PAGES_ALL);
+}
+
+/*
+ * INVALIDATE_IOMMU_ALL (2.4.8) is enough for hardware that has it; emulators switch a requester from
+ * passing to translating only when its own entry is invalidated, so that comes first, always.
+ */
+bool amdvi_flush_all(const struct iommu_unit *unit) {
+	bool at_once = amdvi_state(unit)->features & AMDVI_FEATURE_IA;
+
+	for (u32 id = 0; id < AMDVI_DEVICE_ENTRIES; id++) {
+		if (!amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | id, 0))
+			return false;
+		if (!at_once && (!amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | id, 0) ||
+				 !amdvi_flush_domain_id(unit, (u16)id)))
+			return false;
+	}
+	if (at_once && !amdvi_command(unit, AMDVI_INVALIDATE_IOMMU_ALL, 0))
+		return false;
+	return amdvi_complete(unit);
+}
+
+/* ---- events ---- */
+
+/* The log's tail may arrive before the record (errata 732 and 733). */
+#define RECORD_SPINS 10000u
+
+/* By the type; section 2.5 has a heading for each. */
+static const char *const type_words[16] = {
+	[AMDVI_EVENT_NONE] = "the unit announced a record and did not write it",
+	[1] = "device table entry is not valid",
+	[3] = "device table cannot be read",
+	[4] = "page table cannot be read",
+	[AMDVI_EVENT_ILLEGAL_COMMAND_ERROR] = "command is not valid",
+	[AMDVI_EVENT_COMMAND_HARDWARE_ERROR] = "command buffer cannot be read",
+	[7] = "device did not answer an invalidation",
+	[8] = "request of a kind that is not allowed",
+	[9] = "page request is not allowed",
+};
+
+/* Table of section 2.5.3. */
+static const char *page_fault_words(u64 flags) {
+	if (flags & AMDVI_EVENT_RZ)
+		return "reserved bit in a table entry";
+	if (flags & AMDVI_EVENT_I)
+		return "interrupt is not allowed";
+	return flags & AMDVI_EVENT_PR ? "access is not allowed" : "address is not mapped";
+}
+
+static void decode(const struct iommu_unit *unit, struct amdvi_half event,
+		   struct iommu_fault *fault) {
+	unsigned int type = (unsigned int)(event.low >> AMDVI_EVENT_TYPE_SHIFT);
+	u16 requester_id = event.low & AMDVI_EVENT_DEVICE;
+	u64 flags = event.low;
+
+	/*
+	 * GN and NX belong to guest translation, which is off. An emulator keeps the access there, 1 for
+	 * a read and 2 for a write, and sets I on every record.
+	 */
+	if (type == AMDVI_EVENT_IO_PAGE_FAULT && (flags & (AMDVI_EVENT_GN | AMDVI_EVENT_NX)))
+		flags = flags & AMDVI_EVENT_NX ? AMDVI_EVENT_RW : 0;
+	/* These are about the unit, not about a device. */
+	if (type == AMDVI_EVENT_NONE || type == AMDVI_EVENT_ILLEGAL_COMMAND_ERROR ||
+	    type == AMDVI_EVENT_COMMAND_HARDWARE_ERROR) {
+		requester_id = unit->info->device_id;
+		flags = 0;
+	}
+	fault->requester = requester_address(unit, requester_id);
+	fault->access = flags & AMDVI_EVENT_RW ? FAULT_DMA_WRITE : FAULT_DMA_READ;
+	if (flags & AMDVI_EVENT_I)
+		fault->access = FAULT_INTERRUPT;
+	fault->address = event.high;
+	fault->reason =
+		type == AMDVI_EVENT_IO_PAGE_FAULT ? page_fault_words(flags) : type_words[type];
+	if (!fault->reason)
+		fault->reason = "event of an unknown kind";
+}
+
+static struct amdvi_half take(struct amdvi_unit *state) {
+	volatile struct amdvi_half *record = &state->memory->events[state->event_head];
+	struct amdvi_half copy;
+
+	for (u32 i = 0; i < RECORD_SPINS && !(record->low >> AMDVI_EVENT_TYPE_SHIFT); i++)
+		cpu_pause();
+	copy = *record;
+	*record = (struct amdvi_half){0, 0};
+	return copy;
+}
+
+bool amdvi_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
+	struct amdvi_unit *state = amdvi_state(unit);
+	u64 tail = mmio_read64(unit->registers + AMDVI_EVENT_TAIL) % AMDVI_RING_BYTES;
+
+	fault->lost = mmio_read64(unit->registers + AMDVI_STATUS) & AMDVI_STATUS_EVENT_OVERFLOW;
+	if (tail / sizeof(struct amdvi_half) != state->event_head) {
+		decode(unit, take(state), fault);
+		state->event_head = (state->event_head + 1) % AMDVI_RING_ENTRIES;
+		mmio_write64(unit->registers + AMDVI_EVENT_HEAD,
+			     state->event_head * sizeof(struct amdvi_half));
+		return true;
+	}
+	if (fault->lost) {
+		restart(unit, AMDVI_CONTROL_EVENT_LOG_EN, AMDVI_STATUS_EVENT_LOG_RUN,
+			AMDVI_EVENT_HEAD);
+		state->event_head = 0;
+	}
+	return false;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver.h"
+#include "enumerate.h"
+
+/*
+ * Domains, and the only ways in and out of them: whole groups. A group's state is changed by whoever
+ * has claimed it, and by nobody else:
+ *
+ *     BLOCKED --claim--> CLAIMED --attach--> ATTACHED --detach--> CLAIMED --release--> BLOCKED
+ *
+ * CLAIMED means that every member is known to be blocked. Where a unit does not answer, that is not
+ * known: the group stays ATTACHED, so that nobody else gets it, and detaching may be tried again.
+ */
+
+/* Below 4 GiB, where writes are interrupt messages and never reach memory. */
+#define INTERRUPT_WINDOW 0xfee00000ull
+#define INTERRUPT_WINDOW_BYTES MIB
+
+/* The unit that translates a function; NULL: none. */
+static struct iommu_unit *unit_of(struct iommu *iommu, u32 function) {
+	u32 index = iommu->inventory->functions[function].unit;
+
+	return index < iommu->unit_count ? &iommu->units[index] : NULL;
+}
+
+/* What every unit can walk; units that have to be served make less of it. */
+static const struct iommu_unit any_shape = {.levels = ~0u, .leaf_level = ~0u, .coherent = true};
+
+/*
+ * Takes the smaller levels and pages, and the need to write tables back, from the units of group INDEX.
+ * False when there is no such group, or not every member is translated by a unit of that kind.
+ */
+static bool fit_group(struct iommu *iommu, u32 index, struct iommu_unit *shape) {
+	if (index >= iommu->inventory->group_count)
+		return false;
+	const struct group *group = &iommu->inventory->groups[index];
+
+	for (u32 i = 0; i < group->member_count; i++) {
+		const struct iommu_unit *unit = unit_of(iommu, group->members[i]);
+
+		if (!unit || (shape->ops && unit->ops != shape->ops))
+			return false;
+		shape->ops = unit->ops;
+		shape->levels = (unsigned int)min_u64(shape->levels, unit->levels);
+		shape->leaf_level = (unsigned int)min_u64(shape->leaf_level, unit->leaf_level);
+		shape->coherent &= unit->coherent;
+	}
+	return shape->ops != NULL;
+}
+
+bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *groups,
+		   u32 group_count) {
+	struct iommu_unit shape = any_shape;
+
+	for (u32 i = 0; i < group_count; i++)
+		if (!fit_group(iommu, groups[i], &shape))
+			return false;
+	if (!id || !shape.ops ||
+	    !page_tables_init(&domain->tables, shape.ops->format, iommu->pool, shape.levels,
+			      shape.leaf_level))
+		return false;
+	domain->id = id;
+	if (!shape.coherent && shape.ops->written) {
+		domain->tables.written = shape.ops->written;
+		shape.ops->written(domain->tables.root, TABLE_ENTRIES);
+	}
+	return true;
+}
+
+/* Units that remember the absence of a page need a flush after mapping, too; it costs little here. */
+static bool flush_everywhere(struct iommu *iommu, struct dma_domain *domain) {
+	bool done = true;
+
+	for (u32 i = 0; i < iommu->unit_count; i++) {
+		struct iommu_unit *unit = &iommu->units[i];
+
+		if (unit->ops->format == domain->tables.format)
+			done &= unit->ops->flush_domain(unit, domain);
+	}
+	return done;
+}
+
+bool domain_map(struct iommu *iommu, struct dma_domain *domain, u64 guest, u64 host, u64 length,
+		unsigned int access) {
+	u64 end;
+
+	if (__builtin_add_overflow(guest, length, &end) ||
+	    (guest < INTERRUPT_WINDOW + INTERRUPT_WINDOW_BYTES && end > INTERRUPT_WINDOW))
+		return false;
+	return page_tables_map(&domain->tables, guest, host, length, access) &&
+	       flush_everywhere(iommu, domain);
+}
+
+void domain_destroy(struct iommu *iommu, struct dma_domain *domain) {
+	if (!domain->tables.root)
+		return;
+	/* Tables that a unit may still walk are lost rather than used for something else. */
+	if (flush_everywhere(iommu, domain))
+		page_tables_free(&domain->tables);
+	domain->tables.root = NULL;
+}
+
+static bool owns(const struct iommu *iommu, u32 group, u16 owner, enum group_state state) {
+	return group < iommu->inventory->group_count && iommu->group_state[group] == state &&
+	       iommu->group_owner[group] == owner + 1;
+}
+
+bool domain_fits_unit(const struct page_tables *tables, const struct iommu_unit *unit) {
+	return tables->root && unit->ops->format == tables->format &&
+	       unit->levels >= tables->levels && unit->leaf_level >= tables->leaf_level &&
+	       (unit->coherent || tables->written);
+}
+
+bool domain_claim_group(struct iommu *iommu, u32 group, u16 owner) {
+	struct iommu_unit shape = any_shape;
+
+	if (owner == UINT16_MAX || !fit_group(iommu, group, &shape) || iommu->group_owner[group])
+		return false;
+	iommu->group_owner[group] = (u16)(owner + 1);
+	iommu->group_state[group] = GROUP_CLAIMED;
+	return true;
+}
+
+void domain_release_group(struct iommu *iommu, u32 group, u16 owner) {
+	if (!owns(iommu, group, owner, GROUP_CLAIMED))
+		return;
+	iommu->group_state[group] = GROUP_BLOCKED;
+	iommu->group_owner[group] = 0;
+}
+
+/*
+ * Every requester ID that a member's requests may carry: its own, those of bridges and quirks, and
+ * the one that the IVRS table names. Attaching stops at the first failure; blocking (DOMAIN NULL)
+ * does what it can.
+ */
+static bool set_members(struct iommu *iommu, u32 index, struct dma_domain *domain) {
+	const struct group *group = &iommu->inventory->groups[index];
+	struct pci_address aliases[GROUP_ALIASES];
+	bool done = true;
+
+	for (u32 i = 0; i < group->member_count; i++) {
+		struct iommu_unit *unit = unit_of(iommu, group->members[i]);
+		u32 count = pci_dma_aliases(iommu->inventory, group->members[i], aliases,
+					    GROUP_ALIASES);
+
+		for (u32 j = 0; j < count && (done || !domain); j++)
+			done &= unit->ops->set_domain(unit, pci_requester_id(aliases[j]), domain);
+	}
+	return done;
+}
+
+bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner) {
+	struct iommu_unit shape = any_shape;
+
+	if (!owns(iommu, group, owner, GROUP_CLAIMED) || !fit_group(iommu, group, &shape) ||
+	    !domain_fits_unit(&domain->tables, &shape))
+		return false;
+	iommu->group_state[group] = GROUP_ATTACHED;
+	if (set_members(iommu, group, domain))
+		return true;
+	if (set_members(iommu, group, NULL))
+		iommu->group_state[group] = GROUP_CLAIMED;
+	return false;
+}
+
+bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner) {
+	if (!owns(iommu, group, owner, GROUP_ATTACHED) || !set_members(iommu, group, NULL) ||
+	    !flush_everywhere(iommu, domain))
+		return false;
+	iommu->group_state[group] = GROUP_CLAIMED;
+	return true;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "iommu.h"
+
+/* Records of one unit in one go: a storm must not keep the caller for ever. */
+#define DRAIN_LIMIT 4096
+/* Pool pages for the interrupt table of one requester: entries of 16 bytes, and the driver's notes. */
+#define INTERRUPT_TABLE_PAGES 3
+
+static const struct iommu_ops *const kinds[] = {
+	[IOMMU_VTD] = &vtd_ops,
+	[IOMMU_AMDVI] = &amdvi_ops,
+};
+
+static bool refuse(const struct iommu_unit *unit, struct text_sink *reason, const char *words) {
+	text_print(reason, "unit %u, %s at 0x%lx: %s", unit->index, unit->ops->name,
+		   unit->info->base, words);
+	return false;
+}
+
+bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct text_sink *reason) {
+	struct arena *arena = inventory->arena;
+	struct text_buffer why;
+	char words[128];
+
+	*iommu = (struct iommu){.inventory = inventory};
+	if (inventory->unit_count > IOMMU_UNITS_MAX) {
+		text_print(reason, "%u remapping units: at most %u are handled",
+			   inventory->unit_count, IOMMU_UNITS_MAX);
+		return false;
+	}
+	if (inventory->unit_count && !inventory->interrupt_remapping) {
+		text_print(reason, "firmware's tables say that interrupts cannot be remapped");
+		return false;
+	}
+	iommu->group_state = arena_alloc(arena, inventory->group_count, sizeof(u8));
+	iommu->group_owner = arena_alloc(arena, inventory->group_count, sizeof(u16));
+	iommu->function_faults = arena_alloc(arena, inventory->function_count, sizeof(u32));
+	if (!iommu->group_state || !iommu->group_owner || !iommu->function_faults) {
+		text_print(reason, "no memory for the state of groups");
+		return false;
+	}
+	for (u32 i = 0; i < inventory->unit_count; i++) {
+		struct iommu_unit *unit = &iommu->units[i];
+
+		*unit = (struct iommu_unit){
+			.info = &inventory->units[i],
+			.ops = kinds[inventory->units[i].kind],
+			.registers = (volatile u8 *)(uintptr_t)inventory->units[i].base,
+			.index = i,
+		};
+		text_buffer_init(&why, words, sizeof(words));
+		if (!unit->ops->probe(unit, &why.sink))
+			return refuse(unit, reason, words);
+	}
+	iommu->unit_count = inventory->unit_count;
+	return true;
+}
+
+u64 iommu_pages(const struct iommu *iommu) {
+	const struct inventory *inventory = iommu->inventory;
+	u64 pages = (u64)inventory->function_count + inventory->ioapic_count;
+
+	pages *= INTERRUPT_TABLE_PAGES;
+	for (u32 i = 0; i < iommu->unit_count; i++)
+		pages += iommu->units[i].ops->pages;
+	return pages;
+}
+
+/* Every unit's tables are ready before the first one is switched on. */
+bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *reason) {
+	struct iommu_unit *end = iommu->units + iommu->unit_count;
+
+	iommu->pool = pool;
+	for (struct iommu_unit *unit = iommu->units; unit < end; unit++)
+		if (!unit->ops->prepare(unit, pool))
+			return refuse(unit, reason, "no memory for its tables");
+	for (struct iommu_unit *unit = iommu->units; unit < end; unit++)
+		if (!unit->ops->enable(unit))
+			return refuse(unit, reason, "it did not answer when it was switched on");
+	return true;
+}
+
+u32 iommu_drain_faults(struct iommu *iommu,
+		       void (*handler)(void *context, const struct iommu_fault *fault),
+		       void *context) {
+	u32 drained = 0;
+
+	for (u32 i = 0; i < iommu->unit_count; i++) {
+		struct iommu_unit *unit = &iommu->units[i];
+		struct iommu_fault fault = {0};
+
+		for (u32 n = 0; n < DRAIN_LIMIT && unit->ops->next_fault(unit, &fault); n++) {
+			u32 function = inventory_find(iommu->inventory, fault.requester);
+
+			if (function != NONE && iommu->function_faults[function] != UINT32_MAX)
+				iommu->function_faults[function]++;
+			handler(context, &fault);
+			drained++;
+		}
+	}
+	return drained;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vtd.h"
+
+/*
+ * Intel VT-d in legacy mode: what a unit can do, what each requester may reach, and how the unit is
+ * taken over.
+ */
+
+static struct vtd vtd_units[IOMMU_UNITS_MAX];
+
+#define VTD_PAGES (sizeof(struct vtd_memory) / PAGE_SIZE)
+
+/* Waits until the bits MASK of a 32-bit register read VALUE; false when they never do. */
+static bool vtd_wait(struct iommu_unit *unit, enum vtd_register reg, u32 mask, u32 value) {
+	for (u32 polls = 0; polls < VTD_POLLS; polls++) {
+		if ((mmio_read32(unit->registers + reg) & mask) == value)
+			return true;
+		cpu_pause();
+	}
+	return false;
+}
+
+/* What is on, of what may be on or off. */
+static u32 vtd_states(const struct iommu_unit *unit) {
+	return mmio_read32(unit->registers + VTD_GSTS) & VTD_G_STATES;
+}
+
+bool vtd_command(struct iommu_unit *unit, u32 bit, bool on) {
+	mmio_write32(unit->registers + VTD_GCMD, (vtd_states(unit) & ~bit) | (on ? bit : 0));
+	return vtd_wait(unit, VTD_GSTS, bit, on ? bit : 0);
+}
+
+static void vtd_written(const u64 *entries, u64 count) {
+	const u8 *end = (const u8 *)(entries + count);
+
+	for (const u8 *line = (const u8 *)ALIGN_DOWN((uintptr_t)entries, CACHE_LINE); line < end;
+	     line += CACHE_LINE)
+		cpu_flush_line(line);
+	cpu_fence();
+}
+
+/*
+ * Writes BYTES back from the processor's caches, where this unit does not look into them, then the
+ * unit's own write buffer (section 6.8).
+ */
+static bool vtd_publish(struct iommu_unit *unit, const void *data, u64 bytes) {
+	if (!unit->coherent && bytes)
+		vtd_written(data, bytes / sizeof(u64));
+	cpu_fence();
+	if (!(vtd_of(unit)->cap & VTD_CAP_RWBF))
+		return true;
+	mmio_write32(unit->registers + VTD_GCMD, vtd_states(unit) | VTD_G_WBF);
+	return vtd_wait(unit, VTD_GSTS, VTD_G_WBF, 0);
+}
+
+/* The smallest number of levels that covers 48 bits, else the most that there is; 0: none. */
+static unsigned int levels_of(u64 cap) {
+	static const unsigned int preference[] = {4, 5, 3};
+
+	for (u32 i = 0; i < ARRAY_SIZE(preference); i++)
+		if (cap & VTD_CAP_SAGAW(preference[i]))
+			return preference[i];
+	return 0;
+}
+
+/* What is missing, in words; NULL when nothing is. */
+static const char *vtd_shortcoming(const struct iommu_unit *unit, u64 cap, u64 ecap) {
+	if (cap == UINT64_MAX && ecap == UINT64_MAX)
+		return "its registers do not answer";
+	if (!levels_of(cap))
+		return "it walks page tables of no known depth";
+	if (!(ecap & VTD_ECAP_QI))
+		return "it has no queued invalidation";
+	if (!(ecap & VTD_ECAP_IR))
+		return "it cannot remap interrupts";
+	if (VTD_CAP_FRO(cap) + VTD_CAP_NFR(cap) * sizeof(struct vtd_pair) >
+	    unit->info->register_bytes)
+		return "its fault records lie outside of the registers that its table describes";
+	return NULL;
+}
+
+static bool vtd_probe(struct iommu_unit *unit, struct text_sink *reason) {
+	u64 cap = mmio_read64(unit->registers + VTD_CAP);
+	u64 ecap = mmio_read64(unit->registers + VTD_ECAP);
+	const char *shortcoming = vtd_shortcoming(unit, cap, ecap);
+
+	if (shortcoming) {
+		text_print(reason, "%s", shortcoming);
+		return false;
+	}
+	vtd_units[unit->index] = (struct vtd){.cap = cap};
+	unit->driver = &vtd_units[unit->index];
+	unit->levels = levels_of(cap);
+	unit->leaf_level = !(cap & VTD_CAP_SLLPS_2M) ? 1 : cap & VTD_CAP_SLLPS_1G ? 3 : 2;
+	unit->coherent = ecap & VTD_ECAP_C;
+	unit->x2apic = ecap & VTD_ECAP_EIM;
+	return true;
+}
+
+/* DMA remapping structures of legacy mode (specification, sections 9.1, 9.3 and 9.8). */
+
+/* Memory types and execute rights mean nothing here; a page without R and W is not present. */
+static const struct table_format vtd_second_level_format = {
+	.present = VTD_SL_R | VTD_SL_W,
+	.read = VTD_SL_R,
+	.write = VTD_SL_W,
+	.large = VTD_SL_PS,
+};
+
+/* Each half is written in one piece, and seen by the unit before the next one. */
+static bool context_store(struct iommu_unit *unit, u64 *half, u64 value) {
+	__atomic_store_n(half, value, __ATOMIC_RELEASE);
+	return vtd_publish(unit, half, sizeof(*half));
+}
+
+/*
+ * Takes the entry's domain away. Its id stays in the entry until the unit has forgotten it, so that
+ * a block that failed is done again, in full, by the next attempt. Fault suppression stays too.
+ */
+static bool context_block(struct iommu_unit *unit, u16 requester_id) {
+	struct vtd_pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
+	u16 did = VTD_CONTEXT_DID(entry->high);
+
+	if (!did)
+		return true;
+	return context_store(unit, &entry->low, entry->low & VTD_CONTEXT_FPD) &&
+	       vtd_invalidate_device(unit, did, requester_id) &&
+	       vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, did) &&
+	       context_store(unit, &entry->high, 0);
+}
+
+static bool context_point(struct iommu_unit *unit, u16 requester_id,
+			  const struct dma_domain *domain) {
+	const struct vtd *vtd = vtd_of(unit);
+	struct vtd_pair *entry = &vtd->memory->contexts[requester_id];
+	u64 did = (u64)domain->id << VTD_CONTEXT_DID_SHIFT;
+
+	/* The half with P comes last. */
+	if (!context_store(unit, &entry->high, VTD_CONTEXT_AW(domain->tables.levels) | did) ||
+	    !context_store(unit, &entry->low, (u64)(uintptr_t)domain->tables.root | VTD_CONTEXT_P))
+		return false;
+	/* In caching mode the absent entry was cached, with domain id 0. */
+	return !(vtd->cap & VTD_CAP_CM) || (vtd_invalidate_device(unit, 0, requester_id) &&
+					    vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id));
+}
+
+static bool id_fits(const struct iommu_unit *unit, u16 id) {
+	return id && id < 1u << (4 + 2 * VTD_CAP_ND(vtd_of(unit)->cap));
+}
+
+static bool vtd_set_domain(struct iommu_unit *unit, u16 requester_id, struct dma_domain *domain) {
+	if (domain && (!id_fits(unit, domain->id) || !domain_fits_unit(&domain->tables, unit) ||
+		       !(vtd_of(unit)->cap & VTD_CAP_SAGAW(domain->tables.levels))))
+		return false;
+	if (!context_block(unit, requester_id))
+		return false;
+	if (!domain || context_point(unit, requester_id, domain))
+		return true;
+	context_block(unit, requester_id);
+	return false;
+}
+
+static bool vtd_flush_domain(struct iommu_unit *unit, struct dma_domain *domain) {
+	/* What could not be attached here is not cached here. */
+	if (!id_fits(unit, domain->id))
+		return true;
+	/* The tables' own lines were written back by vtd_ops.written. */
+	return vtd_publish(unit, NULL, 0) && vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id);
+}
+
+static void vtd_silence(struct iommu_unit *unit, u16 requester_id) {
+	struct vtd_pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
+
+	if (context_store(unit, &entry->low, entry->low | VTD_CONTEXT_FPD))
+		vtd_invalidate_device(unit, VTD_CONTEXT_DID(entry->high), requester_id);
+}
+
+/*
+ * Interrupt remapping (specification, sections 5.1 and 9.10). An entry's high half names the
+ * requester that owns it and is written once, while the entry is not present; everything that changes
+ * later is in the low half. So an update is one 64-bit store: the unit sees the old entry or the
+ * new one, and a retarget loses no interrupt. A high half of 0 means a free entry.
+ */
+
+static u64 entry_owner(u16 requester_id) {
+	return VTD_IRTE_SVT_RID | requester_id;
+}
+
+/* Edge-triggered, fixed, physical: an IO-APIC pin's own entry says whether it is a level. */
+static u64 entry_target(const struct iommu_unit *unit, const struct interrupt_target *target) {
+	return VTD_IRTE_P | (u64)target->vector << VTD_IRTE_VECTOR_SHIFT |
+	       (u64)target->apic_id
+		       << (unit->x2apic ? VTD_IRTE_DESTINATION_SHIFT : VTD_IRTE_XAPIC_SHIFT);
+}
+
+/* Gives COUNT entries from FIRST on a new low and high half, and makes the unit forget the old. */
+static bool entries_write(struct iommu_unit *unit, u32 first, u32 count, u64 low, u64 high) {
+	struct vtd_pair *entries = &vtd_of(unit)->memory->interrupts[first];
+	u64 order = (u64)__builtin_ctz(count);
+
+	for (u32 i = 0; i < count; i++) {
+		__atomic_store_n(&entries[i].high, high, __ATOMIC_RELEASE);
+		__atomic_store_n(&entries[i].low, low, __ATOMIC_RELEASE);
+	}
+	return vtd_publish(unit, entries, count * sizeof(*entries)) &&
+	       vtd_invalidate(unit, VTD_INV_IEC | VTD_INV_IEC_INDEX |
+					    order << VTD_INV_IEC_IM_SHIFT |
+					    (u64)first << VTD_INV_IEC_IIDX_SHIFT);
+}
+
+/* All of an aligned block of COUNT entries belong to OWNER (0: they are free). */
+static bool belongs(const struct iommu_unit *unit, u64 owner, u32 first, u32 count) {
+	const struct vtd_pair *entries = vtd_of(unit)->memory->interrupts;
+
+	if (!is_block_size(count, VTD_INTERRUPTS) || !IS_ALIGNED(first, count) ||
+	    first >= VTD_INTERRUPTS)
+		return false;
+	for (u32 i = 0; i < count; i++)
+		if (entries[first + i].high != owner)
+			return false;
+	return true;
+}
+
+static bool vtd_interrupts_alloc(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first) {
+	u32 at = 0;
+
+	while (at < VTD_INTERRUPTS && count && !belongs(unit, 0, at, count))
+		at += count;
+	*first = at;
+	return at < VTD_INTERRUPTS && count &&
+	       entries_write(unit, at, count, 0, entry_owner(requester_id));
+}
+
+static bool vtd_interrupts_free(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count) {
+	u64 owner = entry_owner(requester_id);
+
+	/* The owner is kept until the unit has forgotten the entry: nobody else gets it before. */
+	return belongs(unit, owner, first, count) && entries_write(unit, first, count, 0, owner) &&
+	       entries_write(unit, first, count, 0, 0);
+}
+
+static bool vtd_interrupt_set(struct iommu_unit *unit, u16 requester_id, u32 index,
+			      const struct interrupt_target *target) {
+	u64 owner = entry_owner(requester_id);
+
+	if (target &&
+	    (target->vector < VECTOR_FIRST_LEGAL || (target->apic_id > 0xff && !unit->x2apic)))
+		return false;
+	return belongs(unit, owner, index, 1) &&
+	       entries_write(unit, index, 1, target ? entry_target(unit, target) : 0, owner);
+}
+
+static struct msi_message vtd_message(const struct iommu_unit *unit, u32 first,
+				      bool multi_message) {
+	(void)unit;
+	return (struct msi_message){
+		.address = MSI_ADDRESS | VTD_MSI_REMAPPABLE |
+			   (first & VTD_MSI_HANDLE_MASK) << VTD_MSI_HANDLE_SHIFT |
+			   (first >> 15 & 1) << VTD_MSI_HANDLE_HIGH_SHIFT |
+			   (multi_message ? VTD_MSI_SHV : 0),
+	};
+}
+
+static bool vtd_prepare(struct iommu_unit *unit, struct page_pool *pool) {
+	struct vtd_memory *memory = page_pool_take_run(pool, VTD_PAGES, PAGE_SIZE);
+
+	if (!memory)
+		return false;
+	vtd_of(unit)->memory = memory;
+	/* Every bus has its context table from the start: attaching needs no memory, and cannot run out. */
+	for (u32 bus = 0; bus < VTD_ENTRIES; bus++)
+		memory->root[bus].low = (u64)(uintptr_t)&memory->contexts[bus << 8] | VTD_ROOT_P;
+	vtd_written((const u64 *)memory, sizeof(*memory) / sizeof(u64));
+	return true;
+}
+
+/* Section 6.6: the pointer may change while translation is on, its mode may not. */
+static bool enable_root(struct iommu_unit *unit) {
+	volatile u8 *rtaddr = unit->registers + VTD_RTADDR;
+	u64 root = (u64)(uintptr_t)vtd_of(unit)->memory->root;
+
+	/* Firmware used scalable mode. No device masters the bus at this moment. */
+	if (vtd_states(unit) & VTD_G_TE && mmio_read64(rtaddr) & VTD_RTADDR_TTM &&
+	    !vtd_command(unit, VTD_G_TE, false))
+		return false;
+	mmio_write64(rtaddr, root);
+	/* A unit that no longer knows legacy mode does not keep the pointer. */
+	return vtd_command(unit, VTD_G_SRTP, true) && mmio_read64(rtaddr) == root &&
+	       vtd_invalidate(unit, VTD_INV_CONTEXT | VTD_INV_GLOBAL) &&
+	       vtd_invalidate_iotlb(unit, VTD_INV_GLOBAL, 0);
+}
+
+static bool enable_interrupts(struct iommu_unit *unit) {
+	volatile u8 *irta = unit->registers + VTD_IRTA;
+	u64 eime = unit->x2apic ? VTD_IRTA_EIME : 0;
+
+	/* Remapping that is on stays on, unless the entries would be read in another way. */
+	if (vtd_states(unit) & VTD_G_IRE && (mmio_read64(irta) & VTD_IRTA_EIME) != eime &&
+	    !vtd_command(unit, VTD_G_IRE, false))
+		return false;
+	if (vtd_states(unit) & VTD_G_CFI && !vtd_command(unit, VTD_G_CFI, false))
+		return false;
+	/* The size field is the order less one. */
+	mmio_write64(irta, (u64)(uintptr_t)vtd_of(unit)->memory->interrupts | eime |
+				   (VTD_INTERRUPTS_ORDER - 1));
+	return vtd_command(unit, VTD_G_SIRTP, true) && vtd_invalidate(unit, VTD_INV_IEC) &&
+	       (vtd_states(unit) & VTD_G_IRE || vtd_command(unit, VTD_G_IRE, true));
+}
+
+/* Once translation is on they are needless, and would block what a domain allows. */
+static bool disable_protected_regions(struct iommu_unit *unit) {
+	if (!(vtd_of(unit)->cap & (VTD_CAP_PLMR | VTD_CAP_PHMR)))
+		return true;
+	mmio_write32(unit->registers + VTD_PMEN,
+		     mmio_read32(unit->registers + VTD_PMEN) & ~VTD_PMEN_EPM);
+	return vtd_wait(unit, VTD_PMEN, VTD_PMEN_PRS, 0);
+}
+
+static bool vtd_enable(struct iommu_unit *unit) {
+	/* Faults are polled for. */
+	mmio_write32(unit->registers + VTD_FECTL, VTD_FECTL_IM);
+	/* Some units need the queue before the root pointer (Intel X58). */
+	if (!vtd_queue_start(unit))
+		return false;
+	vtd_faults_discard(unit);
+	if (!vtd_publish(unit, NULL, 0) || !enable_root(unit) || !enable_interrupts(unit))
+		return false;
+	if (!(vtd_states(unit) & VTD_G_TE) && !vtd_command(unit, VTD_G_TE, true))
+		return false;
+	return disable_protected_regions(unit);
+}
+
+const struct iommu_ops vtd_ops = {
+	.name = "vt-d",
+	.format = &vtd_second_level_format,
+	.probe = vtd_probe,
+	.pages = VTD_PAGES,
+	.prepare = vtd_prepare,
+	.enable = vtd_enable,
+	.set_domain = vtd_set_domain,
+	.flush_domain = vtd_flush_domain,
+	.written = vtd_written,
+	.interrupts_alloc = vtd_interrupts_alloc,
+	.interrupts_free = vtd_interrupts_free,
+	.interrupt_set = vtd_interrupt_set,
+	.message = vtd_message,
+	.next_fault = vtd_next_fault,
+	.silence = vtd_silence,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vtd.h"
+
+/* Primary fault logging (specification, chapter 7). */
+
+#define REASON_INTERRUPT_FIRST 0x20
+#define REASON_INTERRUPT_LAST 0x2f
+
+static const char *const reasons[] = {
+	[0x01] = "no root entry for the bus",
+	[0x02] = "blocked: not in any domain",
+	[0x03] = "context entry not valid",
+	[0x04] = "address beyond the domain's width",
+	[0x05] = "no write access to the page",
+	[0x06] = "no read access to the page",
+	[0x07] = "page table cannot be read",
+	[0x08] = "root table cannot be read",
+	[0x09] = "context table cannot be read",
+	[0x0a] = "reserved bits set in the root entry",
+	[0x0b] = "reserved bits set in the context entry",
+	[0x0c] = "reserved bits set in a page table entry",
+	[0x0d] = "translated or translation request not allowed",
+	[0x20] = "reserved bits set in the interrupt request",
+	[0x21] = "interrupt index beyond the table",
+	[0x22] = "blocked: interrupt entry not in use",
+	[0x23] = "interrupt table cannot be read",
+	[0x24] = "reserved bits set in the interrupt entry",
+	[0x25] = "blocked: interrupt request not in remappable format",
+	[0x26] = "blocked: interrupt entry of another device",
+	[0x27] = "posted-interrupt descriptor cannot be read",
+	[0x28] = "reserved bits set in the posted-interrupt descriptor",
+};
+
+static volatile u8 *record_registers(const struct iommu_unit *unit, u32 index) {
+	return unit->registers + VTD_CAP_FRO(vtd_of(unit)->cap) + index * sizeof(struct vtd_pair);
+}
+
+static bool record_is_used(const struct iommu_unit *unit, u32 index) {
+	return mmio_read32(record_registers(unit, index) + VTD_FAULT_F_OFFSET) & VTD_FAULT_F;
+}
+
+static void record_free(const struct iommu_unit *unit, u32 index) {
+	mmio_write32(record_registers(unit, index) + VTD_FAULT_F_OFFSET, VTD_FAULT_F);
+}
+
+static void record_read(const struct iommu_unit *unit, u32 index, struct iommu_fault *fault) {
+	u64 low = mmio_read64(record_registers(unit, index));
+	u64 high = mmio_read64(record_registers(unit, index) + 8);
+	u8 reason = VTD_FAULT_REASON(high);
+
+	fault->requester = requester_address(unit, VTD_FAULT_SID(high));
+	fault->access = high & VTD_FAULT_READ ? FAULT_DMA_READ : FAULT_DMA_WRITE;
+	fault->address = low & VTD_FAULT_INFO;
+	if (reason >= REASON_INTERRUPT_FIRST && reason <= REASON_INTERRUPT_LAST) {
+		fault->access = FAULT_INTERRUPT;
+		fault->address = VTD_FAULT_INDEX(low);
+	}
+	fault->reason = reason < ARRAY_SIZE(reasons) && reasons[reason] ? reasons[reason]
+									: "unknown reason";
+}
+
+/* Finds the oldest used record: they are filled in a ring, and FRI is where this run began. */
+static bool record_find(const struct iommu_unit *unit, u32 status, u32 *found) {
+	const struct vtd *vtd = vtd_of(unit);
+	u32 count = VTD_CAP_NFR(vtd->cap);
+	u32 first = vtd->draining ? vtd->record : VTD_FSTS_FRI(status);
+
+	for (u32 i = 0; status & VTD_FSTS_PPF && i < count; i++) {
+		*found = (first + i) % count;
+		if (record_is_used(unit, *found))
+			return true;
+	}
+	return false;
+}
+
+bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
+	struct vtd *vtd = vtd_of(unit);
+	u32 status = mmio_read32(unit->registers + VTD_FSTS);
+	u32 index;
+
+	vtd->lost |= (status & VTD_FSTS_PFO) != 0;
+	vtd->draining = record_find(unit, status, &index);
+	if (vtd->draining) {
+		record_read(unit, index, fault);
+		record_free(unit, index);
+		vtd->record = index + 1;
+		fault->lost = vtd->lost;
+		vtd->lost = false;
+	}
+	/* Nothing more is recorded until this is cleared. */
+	if (status & VTD_FSTS_PFO)
+		mmio_write32(unit->registers + VTD_FSTS, VTD_FSTS_PFO);
+	return vtd->draining;
+}
+
+void vtd_faults_discard(struct iommu_unit *unit) {
+	struct vtd *vtd = vtd_of(unit);
+
+	for (u32 i = 0; i < VTD_CAP_NFR(vtd->cap); i++)
+		if (record_is_used(unit, i))
+			record_free(unit, i);
+	mmio_write32(unit->registers + VTD_FSTS, VTD_FSTS_CLEAR);
+	vtd->draining = vtd->lost = false;
+}

@@ -1,0 +1,766 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "iommu.h"
+#include "vtd_model.h"
+
+/* The VT-d driver against a register model. */
+
+#define POOL_PAGES 640
+#define BLOCKED_DMA 2
+#define NO_WRITE 5
+#define NO_READ 6
+#define BLOCKED_INTERRUPT 0x22
+#define WRONG_REQUESTER 0x26
+
+static const struct unit_info info = {
+	.kind = IOMMU_VTD, .base = 0xfed90000, .register_bytes = MODEL_WINDOW, .segment = 3};
+static void *memory;
+static struct page_pool pool;
+static struct iommu_unit unit;
+static struct dma_domain domain, other;
+
+static bool probe(char *words, size_t size) {
+	struct text_buffer reason;
+
+	text_buffer_init(&reason, words, size);
+	unit = (struct iommu_unit){.info = &info, .ops = &vtd_ops, .registers = model.window};
+	return unit.ops->probe(&unit, &reason.sink);
+}
+
+static void start_with(u32 records, u64 cap_extra, u64 ecap_extra) {
+	char words[128];
+
+	model_reset(records);
+	model.cap |= cap_extra;
+	model.ecap |= ecap_extra;
+	page_pool_init(&pool, memory, POOL_PAGES);
+	assert_true(probe(words, sizeof(words)));
+	assert_true(unit.ops->prepare(&unit, &pool));
+}
+
+static void make_domain(struct dma_domain *d, u16 id, unsigned int levels) {
+	assert_true(page_tables_init(&d->tables, unit.ops->format, &pool, levels, unit.leaf_level));
+	d->id = id;
+	d->tables.written = unit.ops->written;
+}
+
+/* A running unit, domain 5 that maps 1 MiB to 16 MiB, and domain 6 that maps it to 32 MiB. */
+static void start(u64 cap_extra, u64 ecap_extra) {
+	start_with(1, cap_extra, ecap_extra);
+	assert_true(unit.ops->enable(&unit));
+	make_domain(&domain, 5, 4);
+	make_domain(&other, 6, 4);
+	assert_true(page_tables_map(&domain.tables, MIB, 16 * MIB, 64 * KIB,
+				    ACCESS_READ | ACCESS_WRITE));
+	assert_true(page_tables_map(&other.tables, MIB, 32 * MIB, 64 * KIB,
+				    ACCESS_READ | ACCESS_WRITE));
+	model_clear_log();
+}
+
+static u32 drain(void) {
+	struct iommu_fault fault;
+	u32 count = 0;
+
+	while (unit.ops->next_fault(&unit, &fault))
+		count++;
+	return count;
+}
+
+static u8 dma_write(u16 requester_id, u64 address) {
+	u64 host;
+
+	return model_dma(requester_id, address, true, &host);
+}
+
+static u64 dma_lands(u16 requester_id, u64 address) {
+	u64 host = 0;
+
+	assert_int_equal(model_dma(requester_id, address, true, &host), 0);
+	return host;
+}
+
+static int setup(void **state) {
+	(void)state;
+	memory = aligned_alloc(PAGE_SIZE, POOL_PAGES * PAGE_SIZE);
+	if (memory)
+		memset(memory, 0xa5, POOL_PAGES * PAGE_SIZE);
+	return memory ? 0 : -1;
+}
+
+static int teardown(void **state) {
+	(void)state;
+	free(memory);
+	return 0;
+}
+
+/* ---- probe and prepare ---- */
+
+static void probe_reads_what_the_unit_can_do(void **state) {
+	static const struct {
+		u64 sagaw, pages;
+		unsigned int levels, leaf_level;
+	} cases[] = {
+		{BIT(9), 0, 3, 1},
+		{BIT(9) | BIT(10), BIT(34), 4, 2},
+		{BIT(10) | BIT(11), BIT(34) | BIT(35), 4, 3},
+		{BIT(9) | BIT(11), BIT(35), 5, 1},
+	};
+	char words[128];
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		model_reset(1);
+		model.cap = (model.cap & ~(BITS(12, 8) | BITS(37, 34))) | cases[i].sagaw |
+			    cases[i].pages;
+		assert_true(probe(words, sizeof(words)));
+		assert_int_equal(unit.levels, cases[i].levels);
+		assert_int_equal(unit.leaf_level, cases[i].leaf_level);
+		assert_true(unit.x2apic);
+		assert_false(unit.coherent);
+	}
+	model.ecap = (model.ecap | MODEL_ECAP_C) & ~MODEL_ECAP_EIM;
+	assert_true(probe(words, sizeof(words)));
+	assert_true(unit.coherent);
+	assert_false(unit.x2apic);
+	assert_int_equal(model.writes, 0);
+}
+
+static void assert_refused(const char *word) {
+	char words[128] = "";
+
+	assert_false(probe(words, sizeof(words)));
+	assert_non_null(strstr(words, word));
+	assert_int_equal(model.writes, 0);
+}
+
+static void probe_refuses_what_cannot_serve_and_says_why(void **state) {
+	(void)state;
+	model_reset(1);
+	model.ecap &= ~MODEL_ECAP_QI;
+	assert_refused("queued invalidation");
+	model_reset(1);
+	model.ecap &= ~MODEL_ECAP_IR;
+	assert_refused("remap interrupts");
+	model_reset(1);
+	model.cap &= ~BITS(12, 8);
+	assert_refused("depth");
+	model_reset(1);
+	model.cap |= 0x3ffull << 24;
+	assert_refused("fault records");
+	model_reset(1);
+	model.cap = model.ecap = UINT64_MAX;
+	assert_refused("do not answer");
+}
+
+static void prepare_takes_its_pages_and_touches_no_register(void **state) {
+	char words[128];
+
+	(void)state;
+	start_with(1, 0, 0);
+	assert_int_equal(model.writes, 0);
+	assert_int_equal(pool.in_use, unit.ops->pages);
+	/* One page less, and it says so. */
+	page_pool_init(&pool, memory, unit.ops->pages - 1);
+	assert_true(probe(words, sizeof(words)));
+	assert_false(unit.ops->prepare(&unit, &pool));
+}
+
+/* ---- taking a unit over; the model itself refuses what the manual forbids ---- */
+
+static void a_fresh_unit_is_switched_on_in_the_manuals_order(void **state) {
+	(void)state;
+	start_with(1, 0, 0);
+	assert_true(unit.ops->enable(&unit));
+	assert_string_equal(model.log,
+			    "qie+ root context-all iotlb-all table interrupts-all ire+ te+");
+	assert_int_equal(model.present_at_enable, 0);
+	assert_int_equal(model.rtaddr & BITS(11, 10), 0);
+	assert_int_equal(model.irta & 0xfff, BIT(11) | 11);
+	assert_int_equal(model.fectl, BIT(31));
+}
+
+static void protected_regions_go_when_translation_is_on(void **state) {
+	(void)state;
+	start_with(1, MODEL_CAP_PLMR | MODEL_CAP_RWBF, 0);
+	model.pmen = (u32)BIT(31) | 1;
+	assert_true(unit.ops->enable(&unit));
+	assert_string_equal(
+		model.log,
+		"qie+ wbf root context-all iotlb-all table interrupts-all ire+ te+ pmr-");
+	assert_int_equal(model.pmen, 0);
+}
+
+/* Firmware's own tables let requester 0100 through to its memory. */
+static void firmware_translation_is_swapped_without_a_gap(void **state) {
+	(void)state;
+	start_with(1, 0, 0);
+	u64 *firmware = page_pool_take_run(&pool, 2, PAGE_SIZE);
+
+	make_domain(&domain, 9, 4);
+	assert_true(page_tables_map(&domain.tables, MIB, 16 * MIB, PAGE_SIZE, ACCESS_WRITE));
+	firmware[2] = (u64)(uintptr_t)(firmware + 512) | 1;
+	firmware[512] = (u64)(uintptr_t)domain.tables.root | 1;
+	firmware[513] = 9 << 8 | 2;
+	model.root = model.rtaddr = (u64)(uintptr_t)firmware;
+	model.interrupts = BIT(11);
+	model.irta = BIT(11);
+	model.gsts = (u32)(MODEL_TES | MODEL_RTPS | MODEL_QIES | MODEL_IRES | MODEL_IRTPS);
+	model.iqh = model.iqt = 0x40;
+	assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+
+	assert_true(unit.ops->enable(&unit));
+	assert_string_equal(model.log, "qie- qie+ root context-all iotlb-all table interrupts-all");
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+}
+
+static void what_cannot_be_swapped_is_switched_off_as_late_as_possible(void **state) {
+	(void)state;
+	start_with(1, 0, 0);
+	model.rtaddr = model.root = BIT(10); /* scalable mode */
+	model.interrupts = model.irta = 0; /* eight-bit destinations */
+	model.gsts = (u32)(MODEL_TES | MODEL_RTPS | MODEL_IRES | MODEL_IRTPS | MODEL_CFIS);
+	assert_true(unit.ops->enable(&unit));
+	assert_string_equal(model.log, "qie+ te- root context-all iotlb-all ire- cfi- table "
+				       "interrupts-all ire+ te+");
+}
+
+static void a_predecessors_stuck_queue_is_dropped(void **state) {
+	(void)state;
+	start_with(1, 0, 0);
+	model.gsts = (u32)MODEL_QIES;
+	model.iqh = 0x20;
+	model.iqt = 0x80;
+	model.fsts = 0x10;
+	assert_true(unit.ops->enable(&unit));
+	assert_int_equal(model.fsts & 0x70, 0);
+	/* The same without an error: it is waited for, then dropped. */
+	start_with(1, 0, 0);
+	model.gsts = (u32)MODEL_QIES;
+	model.iqt = 0x80;
+	assert_true(unit.ops->enable(&unit));
+}
+
+static void a_running_unit_may_be_taken_over_again(void **state) {
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->flush_domain(&unit, &domain));
+	assert_true(unit.ops->enable(&unit));
+	assert_string_equal(model.log, "iotlb(5) qie- qie+ root context-all iotlb-all table "
+				       "interrupts-all");
+}
+
+static void a_unit_that_does_not_answer_is_reported(void **state) {
+	static const u64 bits[] = {MODEL_TES, MODEL_RTPS, MODEL_QIES, MODEL_IRES, MODEL_IRTPS};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(bits); i++) {
+		start_with(1, 0, 0);
+		model.stuck = (u32)bits[i];
+		assert_false(unit.ops->enable(&unit));
+	}
+	start_with(1, 0, 0);
+	model.dead = true;
+	assert_false(unit.ops->enable(&unit));
+}
+
+/* ---- domains ---- */
+
+static void every_requester_is_blocked_at_first(void **state) {
+	(void)state;
+	start(0, 0);
+	for (u32 id = 0; id < 65536; id++)
+		assert_int_equal(dma_write((u16)id, MIB), BLOCKED_DMA);
+}
+
+static void attach_and_detach_leave_nothing_of_the_old_owner(void **state) {
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+	assert_string_equal(model.log, "");
+	assert_int_equal(dma_lands(0x100, MIB + 0x123), 16 * MIB + 0x123);
+	assert_int_equal(dma_write(0x101, MIB), BLOCKED_DMA);
+	assert_int_equal(dma_write(0x100, 4 * MIB), NO_WRITE);
+
+	/* From one owner to the next. */
+	assert_true(unit.ops->set_domain(&unit, 0x100, &other));
+	assert_string_equal(model.log, "context(5,0100) iotlb(5)");
+	assert_int_equal(dma_lands(0x100, MIB), 32 * MIB);
+
+	model_clear_log();
+	assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_string_equal(model.log, "context(6,0100) iotlb(6)");
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+
+	/* What is blocked already costs nothing. */
+	model_clear_log();
+	assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_string_equal(model.log, "");
+}
+
+static void caching_mode_forgets_absent_entries_too(void **state) {
+	(void)state;
+	start(MODEL_CAP_CM, 0);
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+	assert_string_equal(model.log, "context(0,0100) iotlb(5)");
+	assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+
+	assert_int_equal(dma_write(0x100, 4 * MIB), NO_WRITE);
+	assert_true(page_tables_map(&domain.tables, 4 * MIB, 20 * MIB, PAGE_SIZE, ACCESS_WRITE));
+	assert_true(unit.ops->flush_domain(&unit, &domain));
+	assert_int_equal(dma_lands(0x100, 4 * MIB), 20 * MIB);
+}
+
+static void the_write_buffer_is_flushed_before_each_invalidation(void **state) {
+	(void)state;
+	start(MODEL_CAP_RWBF, MODEL_ECAP_C);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+	assert_string_equal(model.log, "wbf wbf");
+	model_clear_log();
+	assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_string_equal(model.log, "wbf context(5,0100) iotlb(5) wbf");
+	model_clear_log();
+	assert_true(unit.ops->flush_domain(&unit, &domain));
+	assert_string_equal(model.log, "wbf iotlb(5)");
+}
+
+static void a_domain_that_the_unit_cannot_walk_is_refused(void **state) {
+	struct dma_domain wrong;
+
+	(void)state;
+	start(0, 0);
+	wrong = domain;
+	wrong.tables.levels = 5;
+	assert_false(unit.ops->set_domain(&unit, 0x100, &wrong));
+	wrong = domain;
+	wrong.id = 0;
+	assert_false(unit.ops->set_domain(&unit, 0x100, &wrong));
+	wrong = domain;
+	wrong.tables.written = NULL;
+	assert_false(unit.ops->set_domain(&unit, 0x100, &wrong));
+	wrong = domain;
+	unit.leaf_level = 2;
+	assert_false(unit.ops->set_domain(&unit, 0x100, &wrong));
+	unit.leaf_level = 3;
+	wrong = domain;
+	wrong.tables.format = NULL;
+	assert_false(unit.ops->set_domain(&unit, 0x100, &wrong));
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+
+	/* 16 domain ids: 15 is the last. */
+	start_with(1, 0, 0);
+	model.cap &= ~7ull;
+	char words[128];
+	assert_true(probe(words, sizeof(words)));
+	page_pool_init(&pool, memory, POOL_PAGES);
+	assert_true(unit.ops->prepare(&unit, &pool));
+	assert_true(unit.ops->enable(&unit));
+	make_domain(&domain, 16, 4);
+	assert_false(unit.ops->set_domain(&unit, 0x100, &domain));
+	domain.id = 15;
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+}
+
+static void large_pages_of_every_depth_are_walked(void **state) {
+	static const u64 sagaw[] = {BIT(9), BIT(10), BIT(11)};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(sagaw); i++) {
+		start_with(1, 0, 0);
+		model.cap = (model.cap & ~BITS(12, 8)) | sagaw[i];
+		char words[128];
+		assert_true(probe(words, sizeof(words)));
+		page_pool_init(&pool, memory, POOL_PAGES);
+		assert_true(unit.ops->prepare(&unit, &pool));
+		assert_true(unit.ops->enable(&unit));
+		assert_int_equal(unit.levels, 3 + i);
+		make_domain(&domain, 1, unit.levels);
+
+		u64 guest = GIB - LARGE_PAGE_SIZE - PAGE_SIZE, host = guest + 7 * GIB;
+		u64 length = 2 * GIB;
+		assert_true(page_tables_map(&domain.tables, guest, host, length,
+					    ACCESS_READ | ACCESS_WRITE | ACCESS_UNCACHED));
+		assert_true(page_tables_map(&domain.tables, 8 * GIB, 0, PAGE_SIZE, ACCESS_READ));
+		assert_true(page_tables_map(&domain.tables, 9 * GIB, 0, PAGE_SIZE, ACCESS_WRITE));
+		assert_true(unit.ops->set_domain(&unit, 0xffff, &domain));
+		for (u64 at = 0; at < length; at += 3 * MIB + 0x1004)
+			assert_int_equal(dma_lands(0xffff, guest + at), host + at);
+		assert_int_equal(dma_lands(0xffff, guest + length - 1), host + length - 1);
+		assert_int_equal(dma_write(0xffff, guest - 1), NO_WRITE);
+		assert_int_equal(dma_write(0xffff, guest + length), NO_WRITE);
+		assert_int_equal(dma_write(0xffff, 8 * GIB), NO_WRITE);
+		u64 landed;
+		assert_int_equal(model_dma(0xffff, 9 * GIB, false, &landed), NO_READ);
+
+		/* A hole in the 1 GiB page: stale until the flush, its neighbours go on. */
+		assert_int_equal(dma_lands(0xffff, GIB + 5 * PAGE_SIZE), 8 * GIB + 5 * PAGE_SIZE);
+		assert_true(page_tables_unmap(&domain.tables, GIB + 5 * PAGE_SIZE, PAGE_SIZE));
+		assert_int_equal(dma_write(0xffff, GIB + 5 * PAGE_SIZE), 0);
+		assert_true(unit.ops->flush_domain(&unit, &domain));
+		assert_int_equal(dma_write(0xffff, GIB + 5 * PAGE_SIZE), NO_WRITE);
+		assert_int_equal(dma_lands(0xffff, GIB + 6 * PAGE_SIZE), 8 * GIB + 6 * PAGE_SIZE);
+		assert_int_equal(dma_lands(0xffff, GIB + 3 * MIB), 8 * GIB + 3 * MIB);
+	}
+}
+
+/* ---- the queue ---- */
+
+static void the_queue_wraps_round(void **state) {
+	(void)state;
+	start(0, 0);
+	for (u32 i = 0; i < 1000; i++) {
+		assert_true(unit.ops->flush_domain(&unit, &domain));
+		assert_int_equal(model.iqh, model.iqt);
+	}
+	assert_int_equal(model.requests, 1000);
+}
+
+static void a_refused_descriptor_fails_its_request_alone(void **state) {
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+	assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+	model.refuse = 2;
+	assert_false(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_int_equal(model.fsts & 0x70, 0);
+	/* The retry does all of it again: the page that was still cached is gone. */
+	model_clear_log();
+	assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_string_equal(model.log, "context(5,0100) iotlb(5)");
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+}
+
+static void a_refused_wait_fails_in_bounded_time(void **state) {
+	(void)state;
+	start(0, 0);
+	model.refuse = 5;
+	assert_false(unit.ops->flush_domain(&unit, &domain));
+	assert_true(unit.ops->flush_domain(&unit, &domain));
+}
+
+static void an_aborted_wait_is_asked_again(void **state) {
+	(void)state;
+	start(0, 0);
+	model.abort = 2;
+	assert_true(unit.ops->flush_domain(&unit, &domain));
+	assert_string_equal(model.log, "iotlb(5)");
+	assert_int_equal(model.fsts & 0x70, 0);
+}
+
+static void a_dead_queue_fails_and_may_come_back(void **state) {
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+	model.dead = true;
+	assert_false(unit.ops->flush_domain(&unit, &domain));
+	assert_false(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_false(unit.ops->set_domain(&unit, 0x100, &other));
+	model.dead = false;
+	assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+}
+
+/* ---- interrupts ---- */
+
+static void interrupts_reach_their_target_from_their_owner_only(void **state) {
+	const struct interrupt_target target = {.apic_id = 0x12345, .vector = 0x41};
+	struct interrupt_target next = {.apic_id = 2, .vector = 0x52};
+	struct model_interrupt got = {0};
+	u32 first = NONE;
+
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->interrupts_alloc(&unit, 0x100, 1, &first));
+	struct msi_message m = unit.ops->message(&unit, first, false);
+
+	assert_int_equal(m.data, 0);
+	assert_int_equal(model_message(0x100, m.address, m.data, &got), BLOCKED_INTERRUPT);
+	assert_true(unit.ops->interrupt_set(&unit, 0x100, first, &target));
+	assert_int_equal(model_message(0x100, m.address, m.data, &got), 0);
+	assert_int_equal(got.vector, 0x41);
+	assert_int_equal(got.destination, 0x12345);
+	assert_int_equal(model_message(0x101, m.address, m.data, &got), WRONG_REQUESTER);
+
+	model_clear_log();
+	assert_true(unit.ops->interrupt_set(&unit, 0x100, first, &next));
+	assert_string_equal(model.log, "interrupts(0,0)");
+	assert_int_equal(model_message(0x100, m.address, m.data, &got), 0);
+	assert_int_equal(got.vector, 0x52);
+	assert_int_equal(got.destination, 2);
+
+	/* Nobody else may touch it; vectors of exceptions are none. */
+	assert_false(unit.ops->interrupt_set(&unit, 0x101, first, &target));
+	assert_false(unit.ops->interrupts_free(&unit, 0x101, first, 1));
+	assert_false(unit.ops->interrupt_set(&unit, 0x100, 4096, &target));
+	assert_false(unit.ops->interrupt_set(&unit, 0x100, NONE - 1, &target));
+	next.vector = 15;
+	assert_false(unit.ops->interrupt_set(&unit, 0x100, first, &next));
+
+	assert_true(unit.ops->interrupt_set(&unit, 0x100, first, NULL));
+	assert_int_equal(model_message(0x100, m.address, m.data, &got), BLOCKED_INTERRUPT);
+	assert_true(unit.ops->interrupts_free(&unit, 0x100, first, 1));
+	assert_false(unit.ops->interrupt_set(&unit, 0x100, first, &target));
+}
+
+static void freed_entries_are_blocked_for_their_next_owner(void **state) {
+	const struct interrupt_target target = {.apic_id = 1, .vector = 0x60};
+	struct model_interrupt got;
+	u32 first, again;
+
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->interrupts_alloc(&unit, 0, 1, &first));
+	assert_true(unit.ops->interrupt_set(&unit, 0, first, &target));
+	struct msi_message m = unit.ops->message(&unit, first, false);
+	assert_int_equal(model_message(0, m.address, m.data, &got), 0);
+	assert_true(unit.ops->interrupts_free(&unit, 0, first, 1));
+	assert_int_equal(model_message(0, m.address, m.data, &got), BLOCKED_INTERRUPT);
+	assert_true(unit.ops->interrupts_alloc(&unit, 0x200, 1, &again));
+	assert_int_equal(again, first);
+	assert_int_equal(model_message(0, m.address, m.data, &got), BLOCKED_INTERRUPT);
+	assert_int_equal(model_message(0x200, m.address, m.data, &got), BLOCKED_INTERRUPT);
+}
+
+static void blocks_are_aligned_and_run_out(void **state) {
+	struct interrupt_target target = {.apic_id = 1};
+	struct model_interrupt got;
+	u32 single, block, taken = 1 + 32;
+
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->interrupts_alloc(&unit, 0x300, 1, &single));
+	assert_true(unit.ops->interrupts_alloc(&unit, 0x100, 32, &block));
+	assert_int_equal(block % 32, 0);
+	struct msi_message m = unit.ops->message(&unit, block, true);
+	for (u32 i = 0; i < 32; i++) {
+		target.vector = (u8)(0x40 + i);
+		assert_true(unit.ops->interrupt_set(&unit, 0x100, block + i, &target));
+		assert_int_equal(model_message(0x100, m.address, m.data | i, &got), 0);
+		assert_int_equal(got.vector, 0x40 + i);
+	}
+	/* One message beyond the block is somebody else's. */
+	assert_int_equal(model_message(0x100, m.address, 32, &got), BLOCKED_INTERRUPT);
+	assert_true(unit.ops->interrupts_free(&unit, 0x100, block, 32));
+	for (u32 i = 0; i < 32; i++)
+		assert_int_equal(model_message(0x100, m.address, i, &got), BLOCKED_INTERRUPT);
+	assert_true(unit.ops->interrupts_alloc(&unit, 0x100, 32, &block));
+	assert_false(unit.ops->interrupts_alloc(&unit, 0x100, 3, &block));
+	assert_false(unit.ops->interrupts_alloc(&unit, 0x100, 0, &block));
+	assert_false(unit.ops->interrupts_free(&unit, 0x100, 4096, 32));
+	while (unit.ops->interrupts_alloc(&unit, 0x400, 1, &single))
+		taken++;
+	assert_int_equal(taken, 4096);
+	assert_int_equal(
+		model_message(0x100, unit.ops->message(&unit, 4096, false).address, 0, &got), 0x21);
+}
+
+static void eight_bit_destinations_are_placed_where_the_manual_wants_them(void **state) {
+	struct interrupt_target target = {.apic_id = 0xfe, .vector = 0x30};
+	struct model_interrupt got;
+	char words[128];
+	u32 first;
+
+	(void)state;
+	model_reset(1);
+	model.ecap &= ~MODEL_ECAP_EIM;
+	page_pool_init(&pool, memory, POOL_PAGES);
+	assert_true(probe(words, sizeof(words)));
+	assert_true(unit.ops->prepare(&unit, &pool));
+	assert_true(unit.ops->enable(&unit));
+	assert_int_equal(model.irta & BIT(11), 0);
+	assert_true(unit.ops->interrupts_alloc(&unit, 0xf0f8, 1, &first));
+	assert_true(unit.ops->interrupt_set(&unit, 0xf0f8, first, &target));
+	struct msi_message m = unit.ops->message(&unit, first, false);
+	assert_int_equal(model_message(0xf0f8, m.address, m.data, &got), 0);
+	assert_int_equal(got.destination, 0xfe);
+	target.apic_id = 0x100;
+	assert_false(unit.ops->interrupt_set(&unit, 0xf0f8, first, &target));
+}
+
+static void messages_carry_all_sixteen_bits_of_the_index(void **state) {
+	(void)state;
+	start(0, 0);
+	struct msi_message m = unit.ops->message(&unit, 0x8001, true);
+
+	assert_int_equal(m.address, 0xfee00000 | 1 << 5 | BIT(4) | BIT(3) | BIT(2));
+	assert_int_equal(m.data, 0);
+	m = unit.ops->message(&unit, 0x7fff, false);
+	assert_int_equal(m.address, 0xfee00000 | 0x7fff << 5 | BIT(4));
+}
+
+/* ---- faults ---- */
+
+static void a_fault_is_told_in_words(void **state) {
+	struct iommu_fault fault;
+	u64 host;
+
+	(void)state;
+	start(0, 0);
+	model_dma(0x1a3, 0xdeadb123, true, &host);
+	assert_true(unit.ops->next_fault(&unit, &fault));
+	assert_int_equal(pci_key(fault.requester), 3 << 16 | 0x1a3);
+	assert_int_equal(fault.access, FAULT_DMA_WRITE);
+	assert_int_equal(fault.address, 0xdeadb000);
+	assert_string_equal(fault.reason, "blocked: not in any domain");
+	assert_false(fault.lost);
+	assert_false(unit.ops->next_fault(&unit, &fault));
+
+	model_dma(0x1a3, MIB, false, &host);
+	assert_true(unit.ops->next_fault(&unit, &fault));
+	assert_int_equal(fault.access, FAULT_DMA_READ);
+
+	struct model_interrupt got;
+	assert_int_equal(model_message(0x1a3, unit.ops->message(&unit, 77, false).address, 0, &got),
+			 BLOCKED_INTERRUPT);
+	assert_true(unit.ops->next_fault(&unit, &fault));
+	assert_int_equal(fault.access, FAULT_INTERRUPT);
+	assert_int_equal(fault.address, 77);
+	assert_string_equal(fault.reason, "blocked: interrupt entry not in use");
+}
+
+static void every_reason_has_words(void **state) {
+	struct iommu_fault fault;
+
+	(void)state;
+	start(0, 0);
+	for (u32 reason = 0; reason < 256; reason++) {
+		bool known = (reason >= 1 && reason <= 0xd) || (reason >= 0x20 && reason <= 0x28);
+
+		model_fault(0x100, 0, (u8)reason, true);
+		assert_true(unit.ops->next_fault(&unit, &fault));
+		assert_int_equal(known, strcmp(fault.reason, "unknown reason") != 0);
+		assert_int_equal(fault.access == FAULT_INTERRUPT, reason >> 4 == 2);
+	}
+}
+
+static void records_come_in_order_round_the_ring(void **state) {
+	struct iommu_fault fault;
+	u32 made = 0, seen = 0;
+
+	(void)state;
+	start_with(4, 0, 0);
+	assert_true(unit.ops->enable(&unit));
+	for (u32 round = 0; round < 9; round++) {
+		for (u32 i = 0; i < 1 + round % 4; i++)
+			model_fault((u16)made++, 0, 2, true);
+		/* One arrives in the place that was freed while others wait. */
+		assert_true(unit.ops->next_fault(&unit, &fault));
+		assert_int_equal(pci_requester_id(fault.requester), seen++);
+		model_fault((u16)made++, 0, 2, true);
+		while (unit.ops->next_fault(&unit, &fault)) {
+			assert_int_equal(pci_requester_id(fault.requester), seen++);
+			assert_false(fault.lost);
+		}
+		assert_int_equal(made, seen);
+	}
+	/* A unit may begin a new run anywhere: FRI says where. */
+	model.next_record = 2;
+	for (u32 i = 0; i < 4; i++)
+		model_fault((u16)made++, 0, 2, true);
+	while (unit.ops->next_fault(&unit, &fault))
+		assert_int_equal(pci_requester_id(fault.requester), seen++);
+	assert_int_equal(made, seen);
+	model.next_record = 0;
+	for (u32 i = 0; i < 4; i++)
+		model_fault((u16)made++, 0, 2, true);
+	while (unit.ops->next_fault(&unit, &fault))
+		assert_int_equal(pci_requester_id(fault.requester), seen++);
+	assert_int_equal(made, seen);
+}
+
+static void an_overflow_is_told_and_recording_goes_on(void **state) {
+	struct iommu_fault fault;
+
+	(void)state;
+	start(0, 0);
+	for (u16 id = 1; id < 4; id++)
+		model_fault(id, 0, 2, true);
+	assert_true(unit.ops->next_fault(&unit, &fault));
+	assert_int_equal(pci_requester_id(fault.requester), 1);
+	assert_true(fault.lost);
+	assert_false(unit.ops->next_fault(&unit, &fault));
+	model_fault(9, 0, 2, true);
+	assert_true(unit.ops->next_fault(&unit, &fault));
+	assert_int_equal(pci_requester_id(fault.requester), 9);
+	assert_false(fault.lost);
+}
+
+static void old_faults_are_not_taken_for_new_ones(void **state) {
+	(void)state;
+	start_with(4, 0, 0);
+	for (u16 id = 0; id < 6; id++)
+		model_fault(id, 0, 2, true);
+	assert_true(unit.ops->enable(&unit));
+	assert_int_equal(model.fsts & 3, 0);
+	assert_int_equal(drain(), 0);
+}
+
+static void a_silenced_requester_faults_quietly_until_it_is_attached_again(void **state) {
+	(void)state;
+	start(0, 0);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+	assert_int_equal(dma_write(0x100, 4 * MIB), NO_WRITE);
+	assert_int_equal(drain(), 1);
+	unit.ops->silence(&unit, 0x100);
+	assert_int_equal(dma_write(0x100, 4 * MIB), NO_WRITE);
+	assert_int_equal(drain(), 0);
+	assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+
+	assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+	assert_int_equal(drain(), 0);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &other));
+	assert_int_equal(dma_write(0x100, 4 * MIB), NO_WRITE);
+	assert_int_equal(drain(), 1);
+
+	/* One that never was in a domain. */
+	unit.ops->silence(&unit, 0x200);
+	assert_int_equal(dma_write(0x200, MIB), BLOCKED_DMA);
+	assert_int_equal(drain(), 0);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(probe_reads_what_the_unit_can_do),
+		cmocka_unit_test(probe_refuses_what_cannot_serve_and_says_why),
+		cmocka_unit_test(prepare_takes_its_pages_and_touches_no_register),
+		cmocka_unit_test(a_fresh_unit_is_switched_on_in_the_manuals_order),
+		cmocka_unit_test(protected_regions_go_when_translation_is_on),
+		cmocka_unit_test(firmware_translation_is_swapped_without_a_gap),
+		cmocka_unit_test(what_cannot_be_swapped_is_switched_off_as_late_as_possible),
+		cmocka_unit_test(a_predecessors_stuck_queue_is_dropped),
+		cmocka_unit_test(a_running_unit_may_be_taken_over_again),
+		cmocka_unit_test(a_unit_that_does_not_answer_is_reported),
+		cmocka_unit_test(every_requester_is_blocked_at_first),
+		cmocka_unit_test(attach_and_detach_leave_nothing_of_the_old_owner),
+		cmocka_unit_test(caching_mode_forgets_absent_entries_too),
+		cmocka_unit_test(the_write_buffer_is_flushed_before_each_invalidation),
+		cmocka_unit_test(a_domain_that_the_unit_cannot_walk_is_refused),
+		cmocka_unit_test(large_pages_of_every_depth_are_walked),
+		cmocka_unit_test(the_queue_wraps_round),
+		cmocka_unit_test(a_refused_descriptor_fails_its_request_alone),
+		cmocka_unit_test(a_refused_wait_fails_in_bounded_time),
+		cmocka_unit_test(an_aborted_wait_is_asked_again),
+		cmocka_unit_test(a_dead_queue_fails_and_may_come_back),
+		cmocka_unit_test(interrupts_reach_their_target_from_their_owner_only),
+		cmocka_unit_test(freed_entries_are_blocked_for_their_next_owner),
+		cmocka_unit_test(blocks_are_aligned_and_run_out),
+		cmocka_unit_test(eight_bit_destinations_are_placed_where_the_manual_wants_them),
+		cmocka_unit_test(messages_carry_all_sixteen_bits_of_the_index),
+		cmocka_unit_test(a_fault_is_told_in_words),
+		cmocka_unit_test(every_reason_has_words),
+		cmocka_unit_test(records_come_in_order_round_the_ring),
+		cmocka_unit_test(an_overflow_is_told_and_recording_goes_on),
+		cmocka_unit_test(old_faults_are_not_taken_for_new_ones),
+		cmocka_unit_test(a_silenced_requester_faults_quietly_until_it_is_attached_again),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
