@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_internal.h"
+
+#define LOW_MEMORY_END MIB /* below lie start-up code of processors and firmware's data */
+
+/* A partition that has been placed so that it overlaps, or NULL. */
+static const struct partition_plan *find_overlap(const struct config *config, u64 base, u64 bytes) {
+	for (u32 i = 0; i < config->draft_count; i++) {
+		const struct partition_plan *plan = config->drafts[i].plan;
+
+		if (plan->memory_base && plan->memory_base < base + bytes &&
+		    base < plan->memory_base + plan->memory_bytes)
+			return plan;
+	}
+	return NULL;
+}
+
+/* Finds the highest free BYTES aligned to ALIGNMENT. */
+static bool find_place(const struct config *config, u64 bytes, u64 alignment, u64 *place) {
+	for (u32 i = config->inventory->memory_count; i-- > 0;) {
+		const struct memory_range *range = &config->inventory->memory[i];
+		const struct partition_plan *plan;
+		u64 base = ALIGN_UP(max_u64(range->base, LOW_MEMORY_END), MEMORY_UNIT), end;
+
+		if (__builtin_add_overflow(range->base, range->length, &end))
+			end = UINT64_MAX;
+		if (range->kind != MEMORY_FREE || base < range->base)
+			continue;
+		end = ALIGN_DOWN(end, MEMORY_UNIT);
+		for (; end > base && end - base >= bytes; end = plan->memory_base) {
+			*place = ALIGN_DOWN(end - bytes, alignment);
+			if (*place < base)
+				break;
+			plan = find_overlap(config, *place, bytes);
+			if (!plan)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The largest of the drafts that are still to be placed; the first one among equals. */
+static struct draft *next_draft(const struct config *config) {
+	struct draft *next = NULL;
+
+	for (u32 i = 0; i < config->draft_count; i++) {
+		struct draft *draft = &config->drafts[i];
+
+		if (draft->memory_at.line &&
+		    (!next || draft->plan->memory_bytes > next->plan->memory_bytes))
+			next = draft;
+	}
+	return next;
+}
+
+void config_place_memory(struct config *config) {
+	/* The largest first, so that small ones do not break up what they need. */
+	for (struct draft *draft; (draft = next_draft(config));) {
+		u64 bytes = draft->plan->memory_bytes, place, largest = 0;
+		struct place at = draft->memory_at;
+
+		draft->memory_at.line = 0;
+		if ((bytes >= GIB && find_place(config, bytes, GIB, &place)) ||
+		    find_place(config, bytes, MEMORY_UNIT, &place)) {
+			draft->plan->memory_base = place;
+			continue;
+		}
+		for (u64 step = BIT(62); step >= MEMORY_UNIT; step >>= 1)
+			if (find_place(config, largest + step, MEMORY_UNIT, &place))
+				largest += step;
+		config_report(config, at, MEMORY_TOO_LARGE, bytes / MIB, draft->plan->name,
+			      largest / MIB);
+	}
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_internal.h"
+
+#define CONSOLE_DEFAULT 0x3f8
+
+void *config_alloc(struct config *config, size_t count, size_t size) {
+	void *object = arena_alloc(config->arena, count, size);
+
+	config->exhausted |= !object;
+	return object;
+}
+
+/* What needs the whole file. */
+static void check_file(struct config *config) {
+	if (config->draft_count == 0 && !config->section_lost)
+		config_report(config, (struct place){1, 1}, NO_PARTITION);
+	for (u32 i = 0; i < config->draft_count; i++) {
+		const struct draft *draft = &config->drafts[i];
+		const struct partition_plan *plan = draft->plan;
+
+		if (draft->memory_at.line && draft->image_bytes > plan->memory_bytes)
+			config_report(config, draft->memory_at, IMAGE_TOO_LARGE, plan->name,
+				      draft->image_bytes, plan->memory_bytes / MIB);
+	}
+	config_check_devices(config);
+	if (config->inventory->memory_count)
+		config_place_memory(config);
+}
+
+static void fill_functions(struct config *config) {
+	u32 count = config->inventory->function_count;
+	u32 *next = config_alloc(config, count, sizeof(*next));
+
+	for (u32 d = 0; next && d < config->draft_count; d++) {
+		struct partition_plan *plan = config->drafts[d].plan;
+
+		plan->functions = next;
+		for (u32 i = 0; i < count; i++)
+			if (config->owners[i].draft == &config->drafts[d])
+				*next++ = i;
+		plan->function_count = (u32)(next - plan->functions);
+	}
+}
+
+static struct diagnostic out_of_memory = {1, 1, OUT_OF_MEMORY};
+
+bool config_plan(const char *text, size_t length, const struct inventory *inventory,
+		 const struct image_lookup *lookup, struct arena *arena, struct plan *plan,
+		 struct diagnostics *diagnostics) {
+	struct config config = {.inventory = inventory,
+				.lookup = lookup,
+				.arena = arena,
+				.diagnostics = diagnostics,
+				.plan = plan};
+
+	*plan = (struct plan){.console_port = CONSOLE_DEFAULT};
+	*diagnostics = (struct diagnostics){.arena = arena, .capacity = DIAGNOSTICS_MAX};
+	diagnostics->entries = config_alloc(&config, DIAGNOSTICS_MAX, sizeof(struct diagnostic));
+	plan->partitions = config_alloc(&config, PARTITIONS_MAX, sizeof(*plan->partitions));
+	config.drafts = config_alloc(&config, PARTITIONS_MAX, sizeof(*config.drafts));
+	config.cpus = config_alloc(&config, CPU_INDEX_LIMIT, sizeof(*config.cpus));
+	config.cpu_owners = config_alloc(&config, CPU_INDEX_LIMIT, sizeof(struct owner));
+	config.owners = config_alloc(&config, inventory->function_count, sizeof(struct owner));
+	if (!config.exhausted)
+		config_parse(&config, text, length);
+	if (!config.exhausted)
+		check_file(&config);
+	fill_functions(&config);
+	plan->partition_count = config.draft_count;
+	if (config.exhausted)
+		*diagnostics = (struct diagnostics){arena, &out_of_memory, 1, 1, 0};
+	if (diagnostics->count)
+		*plan = (struct plan){0}; /* nobody acts on half a plan */
+	return diagnostics->count == 0;
+}
+
+bool config_trusts(const char *text, size_t length, struct arena *arena,
+		   struct group_trust **trusts, u32 *count) {
+	struct plan plan = {0};
+	struct diagnostics nothing = {0}; /* no room, so that nothing is reported */
+	struct config config = {.arena = arena, .plan = &plan, .diagnostics = &nothing};
+
+	config_parse(&config, text, length);
+	*trusts = plan.trusts;
+	*count = plan.trust_count;
+	return !config.exhausted;
+}
