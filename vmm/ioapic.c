@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IO-APIC of 24 pins (82093AA, with the EOI register of version 0x20). */
+#include "devices.h"
+#include "text.h"
+#include "x86.h"
+
+/* The window: what a processor sees in memory. */
+enum ioapic_window { IOREGSEL = 0x00, IOWIN = 0x10, IOEOI = 0x40 };
+
+/* What IOREGSEL selects; two of the table for each pin: low half, high half. */
+enum ioapic_register { IOAPICID = 0x00, IOAPICVER = 0x01, IOREDTBL = 0x10 };
+
+#define VERSION (0x20 | (VIRTUAL_IOAPIC_PINS - 1) << 16)
+#define ID_MASK 0x0f000000u
+
+#define REDIRECTION_VECTOR BITS(7, 0)
+#define REDIRECTION_DELIVERY(entry) ((entry) >> 8 & 7) /* enum apic_delivery */
+#define REDIRECTION_LOGICAL BIT(11)
+#define REDIRECTION_REMOTE_IRR BIT(14)
+#define REDIRECTION_LEVEL BIT(15)
+#define REDIRECTION_MASKED BIT(16)
+#define REDIRECTION_DESTINATION_SHIFT 56
+#define REDIRECTION_WRITABLE (BITS(63, 56) | BITS(16, 15) | BIT(13) | BITS(11, 0))
+#define VECTOR_FIRST 16 /* lower ones are no interrupts to a local APIC */
+
+void ioapic_reset(struct virtual_ioapic *ioapic) {
+	ioapic->select = 0;
+	ioapic->id = 0;
+	memset(ioapic->pin_level, 0, sizeof(ioapic->pin_level));
+	for (u32 pin = 0; pin < VIRTUAL_IOAPIC_PINS; pin++)
+		ioapic->redirection[pin] = REDIRECTION_MASKED;
+}
+
+/*
+ * Only interrupts with a vector are sent: SMI, NMI, INIT and ExtINT have no source here. The pin's
+ * polarity is taken as asserted or not by whoever drives it, whatever the entry says.
+ */
+static void send(struct virtual_ioapic *ioapic, u32 pin) {
+	u64 entry = ioapic->redirection[pin];
+	u8 vector = entry & REDIRECTION_VECTOR;
+
+	if ((entry & (REDIRECTION_MASKED | REDIRECTION_REMOTE_IRR)) || vector < VECTOR_FIRST ||
+	    REDIRECTION_DELIVERY(entry) > DELIVERY_LOWEST)
+		return;
+	if (entry & REDIRECTION_LEVEL)
+		ioapic->redirection[pin] |= REDIRECTION_REMOTE_IRR;
+	ioapic->deliver(ioapic->context, (u32)(entry >> REDIRECTION_DESTINATION_SHIFT),
+			entry & REDIRECTION_LOGICAL, vector,
+			REDIRECTION_DELIVERY(entry) == DELIVERY_LOWEST);
+}
+
+/*
+ * The local APIC's EOI is not seen here: guests write it without an exit. So a level interrupt is
+ * over when its pin falls, when it is masked, or when the guest writes the EOI register here.
+ */
+void ioapic_set_pin(struct virtual_ioapic *ioapic, u32 pin, bool level) {
+	if (pin >= VIRTUAL_IOAPIC_PINS || ioapic->pin_level[pin] == level)
+		return;
+	ioapic->pin_level[pin] = level;
+	if (level)
+		send(ioapic, pin);
+	else
+		ioapic->redirection[pin] &= ~REDIRECTION_REMOTE_IRR;
+}
+
+/* ENTRY is what the guest wants. An edge that came while it was masked is lost, a level is not. */
+static void set_redirection(struct virtual_ioapic *ioapic, u32 pin, u64 entry) {
+	u64 pending = ioapic->redirection[pin] & REDIRECTION_REMOTE_IRR;
+
+	entry &= REDIRECTION_WRITABLE;
+	if ((entry & REDIRECTION_LEVEL) && !(entry & REDIRECTION_MASKED))
+		entry |= pending;
+	ioapic->redirection[pin] = entry;
+	if ((entry & REDIRECTION_LEVEL) && ioapic->pin_level[pin])
+		send(ioapic, pin);
+}
+
+static void end_of_interrupt(struct virtual_ioapic *ioapic, u8 vector) {
+	for (u32 pin = 0; pin < VIRTUAL_IOAPIC_PINS; pin++) {
+		u64 *entry = &ioapic->redirection[pin];
+
+		if (!(*entry & REDIRECTION_REMOTE_IRR) || (*entry & REDIRECTION_VECTOR) != vector)
+			continue;
+		*entry &= ~REDIRECTION_REMOTE_IRR;
+		if (ioapic->pin_level[pin])
+			send(ioapic, pin);
+	}
+}
+
+u32 ioapic_read(const struct virtual_ioapic *ioapic, u32 offset) {
+	u32 entry = ioapic->select - IOREDTBL;
+
+	if (offset == IOREGSEL)
+		return ioapic->select;
+	if (offset == IOWIN && ioapic->select == IOAPICID)
+		return ioapic->id;
+	if (offset == IOWIN && ioapic->select == IOAPICVER)
+		return VERSION;
+	if (offset == IOWIN && entry < 2 * VIRTUAL_IOAPIC_PINS)
+		return (u32)(ioapic->redirection[entry / 2] >> (entry % 2 ? 32 : 0));
+	return 0;
+}
+
+void ioapic_write(struct virtual_ioapic *ioapic, u32 offset, u32 value) {
+	u32 entry = ioapic->select - IOREDTBL, shift = entry % 2 ? 32 : 0;
+
+	if (offset == IOREGSEL) {
+		ioapic->select = value & 0xff;
+	} else if (offset == IOEOI) {
+		end_of_interrupt(ioapic, (u8)value);
+	} else if (offset == IOWIN && ioapic->select == IOAPICID) {
+		ioapic->id = value & ID_MASK;
+	} else if (offset == IOWIN && entry < 2 * VIRTUAL_IOAPIC_PINS) {
+		u64 other_half = ioapic->redirection[entry / 2] & ~((u64)UINT32_MAX << shift);
+
+		set_redirection(ioapic, entry / 2, other_half | (u64)value << shift);
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "guest.h"
+
+/* What the loaders of the different boot protocols share (vmm/load.c). */
+
+/*
+ * Guest-physical memory that holds what an image is handed: always RAM, never part of an image,
+ * zero when a protocol's handover begins.
+ */
+#define HANDOVER_BASE 0x10000u
+#define HANDOVER_INFO 0x10000u /* zero page, start info, Multiboot information */
+#define HANDOVER_MEMORY_MAP 0x11000u
+#define HANDOVER_GDT 0x13000u
+#define HANDOVER_PAGE_TABLES 0x14000u
+#define HANDOVER_CMDLINE 0x20000u
+#define HANDOVER_CMDLINE_SIZE 0x10000u
+#define HANDOVER_END 0x30000u
+
+/* Selectors in the table at HANDOVER_GDT; the last two are those that Linux asks for. */
+#define HANDOVER_CODE_32 0x08
+#define HANDOVER_CODE_64 0x10
+#define HANDOVER_DATA 0x18
+
+/* Images and what comes with them lie where 32-bit code can reach them. */
+#define LOAD_LIMIT (4 * GIB)
+#define LOAD_SEGMENTS_MAX 16
+
+/* A part of the image and where it goes; memory behind it is cleared. */
+struct load_segment {
+	u64 offset, file_size;
+	u64 address, memory_size;
+};
+
+/* Where things go. What was planned fits: every part is RAM and nothing overlaps. */
+struct load {
+	const struct load_request *request;
+	struct text_sink *reason;
+	u64 mark; /* what the loader has recognised the image by */
+	struct load_segment segments[LOAD_SEGMENTS_MAX];
+	u32 segment_count;
+	u64 base, end; /* of all segments */
+	u64 entry;
+	u64 initrd_limit; /* the initial ram disk ends here or below */
+	u64 initrd; /* 0: none */
+	/* Of the handover only. */
+	const struct guest_memory *memory;
+	bool failed; /* memory could not be written */
+};
+
+/* A boot protocol. */
+struct loader {
+	/* False: another protocol's image. MARK is where the header was found, or the like. */
+	bool (*recognise)(struct image image, u64 *mark);
+	/* Adds segments and sets the entry; what holds for all protocols is checked behind it. */
+	bool (*plan)(struct load *load);
+	/* Writes what the image is handed. STATE is 32-bit protected mode at the entry. */
+	void (*handover)(struct load *load, struct vcpu_state *state);
+};
+
+extern const struct loader loader_linux, loader_pvh, loader_multiboot, loader_flat;
+
+/* Says why not, and is false. */
+__attribute__((format(printf, 2, 3))) bool load_refuse(struct load *load, const char *format, ...);
+/* COUNT bytes at OFFSET; false when the image does not have them. */
+bool image_read(struct image image, u64 offset, void *to, size_t count);
+bool image_contains(struct image image, u64 offset, u64 count);
+/* How many bytes of memory there are from BASE on; 0: none. */
+u64 load_ram_at(const struct load *load, u64 base);
+/* Plans SEGMENT when its memory is there and free; says why not. */
+bool load_add(struct load *load, struct load_segment segment);
+/* To guest memory. */
+void load_write(struct load *load, u64 address, const void *from, u64 count);
+
+/* The memory map, as the protocols write an entry; Multiboot alone has the size in front. */
+struct load_map_entry {
+	u32 size; /* of what follows */
+	u64 address, length;
+	u32 type; /* enum guest_range_kind */
+} __attribute__((packed));
+_Static_assert(sizeof(struct load_map_entry) == 24, "Multiboot memory map entry");
+_Static_assert(RANGE_RAM == 1 && RANGE_RESERVED == 2 && RANGE_ACPI == 3, "e820 types");
+#define LOAD_MAP_WITHOUT_SIZE 4
+
+/* Writes the entries without their first SKIP bytes, one each STRIDE bytes from TO. */
+void load_write_map(struct load *load, u64 to, u32 skip, u32 stride);
+
+/* ELF (vmm/load_elf.c): adds every loadable segment; the entry is the header's, made physical. */
+bool elf_plan(struct load *load);
+bool image_is_elf(struct image image);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Linux bzImage, entered by the 64-bit boot protocol (Linux: Documentation/arch/x86/boot.rst). */
+#include "load_internal.h"
+#include "x86.h"
+
+#define SETUP_SECTOR 512
+#define SETUP_SECTORS_DEFAULT 4
+#define SYSSIZE_UNIT 16
+#define BOOT_FLAG 0xaa55
+#define HEADER_MAGIC 0x53726448 /* HdrS */
+#define PROTOCOL_2_12 0x020c
+#define LOADFLAGS_LOADED_HIGH BIT(0)
+#define XLF_KERNEL_64 BIT(0)
+#define LOADER_UNKNOWN 0xff
+#define ENTRY_64 0x200 /* from where the kernel is loaded */
+
+/*
+ * The zero page up to its memory map (Linux: zero-page.rst). The setup header, from setup_sects on,
+ * lies at the same place in the image.
+ */
+struct boot_params {
+	u8 unused0[0x70];
+	u64 acpi_rsdp_addr;
+	u8 unused1[0x170], e820_entries, unused2[8], setup_sects, unused3[2];
+	u32 syssize; /* of the part after the setup code, in 16 bytes */
+	u8 unused4[6];
+	u16 boot_flag;
+	u8 jump_opcode, jump_distance; /* from the next byte to the end of the header */
+	u32 header;
+	u16 version;
+	u8 unused5[8], type_of_loader, loadflags, unused6[2];
+	u32 code32_start, ramdisk_image, ramdisk_size;
+	u8 unused7[8];
+	u32 cmd_line_ptr, initrd_addr_max, kernel_alignment;
+	u8 relocatable_kernel, min_alignment;
+	u16 xloadflags;
+	u32 cmdline_size;
+	u8 unused8[20];
+	u64 setup_data, pref_address;
+	u32 init_size, handover_offset;
+	u8 later[0x28], unused9[0x40]; /* headers after protocol 2.12, and what is no header */
+	u8 e820_table[];
+} __attribute__((packed));
+
+#define PARAMS_OFFSET(field) offsetof(struct boot_params, field)
+_Static_assert(PARAMS_OFFSET(boot_flag) == 0x1fe, "boot protocol");
+_Static_assert(PARAMS_OFFSET(cmd_line_ptr) == 0x228, "boot protocol");
+_Static_assert(PARAMS_OFFSET(pref_address) == 0x258, "boot protocol");
+_Static_assert(PARAMS_OFFSET(e820_table) == 0x2d0, "zero page");
+
+#define E820_ENTRY_SIZE 20
+
+/* Identity map of the first 4 GiB: PML4, PDPT, four page directories of 2 MiB pages. */
+#define PAGE_TABLE_ENTRIES 512
+#define PDPT_ENTRIES (LOAD_LIMIT / GIB)
+#define PDPT (HANDOVER_PAGE_TABLES + PAGE_SIZE)
+#define DIRECTORIES (PDPT + PAGE_SIZE)
+#define ENTRY_PRESENT_WRITABLE 0x3
+#define ENTRY_LARGE_PAGE BIT(7)
+_Static_assert(DIRECTORIES + PDPT_ENTRIES * PAGE_SIZE <= HANDOVER_CMDLINE, "page tables fit");
+
+static bool is_linux(struct image image, u64 *mark) {
+	u16 boot_flag;
+
+	return image_read(image, PARAMS_OFFSET(boot_flag), &boot_flag, sizeof(boot_flag)) &&
+	       image_read(image, PARAMS_OFFSET(header), mark, sizeof(u32)) &&
+	       boot_flag == BOOT_FLAG && (u32)*mark == HEADER_MAGIC;
+}
+
+/* A zero page with the image's header; false when the image is too short, or older than 2.12. */
+static bool read_header(struct image image, struct boot_params *params) {
+	const u64 start = PARAMS_OFFSET(setup_sects);
+
+	memset(params, 0, sizeof(*params));
+	if (!image_read(image, PARAMS_OFFSET(jump_distance), &params->jump_distance, 1))
+		return false;
+	u64 end = min_u64(PARAMS_OFFSET(header) + params->jump_distance, PARAMS_OFFSET(unused9));
+
+	return end >= PARAMS_OFFSET(later) &&
+	       image_read(image, start, (u8 *)params + start, end - start);
+}
+
+static bool check_header(struct load *load, const struct boot_params *params) {
+	u64 alignment = params->kernel_alignment, cmdline = strlen(load->request->cmdline);
+
+	if (params->version < PROTOCOL_2_12 || !(params->xloadflags & XLF_KERNEL_64) ||
+	    !(params->loadflags & LOADFLAGS_LOADED_HIGH))
+		return load_refuse(load, "a Linux image without a 64-bit entry (protocol %u.%u)",
+				   params->version >> 8, params->version & 0xff);
+	/* A power of two is aligned to itself. */
+	if (alignment < PAGE_SIZE || !IS_ALIGNED(alignment, alignment) ||
+	    params->pref_address >= LOAD_LIMIT)
+		return load_refuse(load, "the Linux image wants alignment %#lx at %#lx", alignment,
+				   params->pref_address);
+	if (cmdline > params->cmdline_size)
+		return load_refuse(load, "the command line has %lu bytes, this kernel takes %u",
+				   cmdline, params->cmdline_size);
+	return true;
+}
+
+/* The preferred address, or the next one above it that has memory. */
+static u64 place_kernel(struct load *load, const struct boot_params *params, u64 size) {
+	const struct guest_map *map = load->request->map;
+
+	for (u32 i = 0; params->relocatable_kernel && i < map->count; i++) {
+		u64 low = max_u64(map->ranges[i].base, max_u64(params->pref_address, 1 * MIB));
+		u64 base = ALIGN_UP(low, params->kernel_alignment);
+
+		if (load_ram_at(load, base) >= size)
+			return base;
+	}
+	return params->pref_address;
+}
+
+static bool linux_plan(struct load *load) {
+	struct image image = load->request->kernel;
+	struct load_segment segment = {0};
+	struct boot_params params;
+
+	if (!read_header(image, &params))
+		return load_refuse(load, "the Linux image has no complete header of protocol 2.12");
+	if (!check_header(load, &params))
+		return false;
+	u32 setup_sectors = params.setup_sects ? params.setup_sects : SETUP_SECTORS_DEFAULT;
+	u64 told = (u64)params.syssize * SYSSIZE_UNIT;
+
+	segment.offset = (setup_sectors + 1) * SETUP_SECTOR;
+	/* What follows is a signature for firmware. The last unit need not be complete. */
+	if (segment.offset < image.size)
+		segment.file_size = min_u64(told, image.size - segment.offset);
+	if (segment.file_size <= ENTRY_64 || told - segment.file_size >= SYSSIZE_UNIT)
+		return load_refuse(load, "the Linux image is cut off at %#lx bytes", image.size);
+	/* Room for what the kernel uses before it knows the memory map; it clears that itself. */
+	segment.memory_size = max_u64(params.init_size, segment.file_size);
+	segment.address = place_kernel(load, &params, segment.memory_size);
+	if (!load_add(load, segment))
+		return false;
+	load->segments[0].memory_size = segment.file_size;
+	load->entry = load->base + ENTRY_64;
+	load->initrd_limit = params.initrd_addr_max + 1ull;
+	return true;
+}
+
+/* COUNT entries from TO: FIRST, and each STEP more than the one before. */
+static void fill_table(struct load *load, u64 to, u64 count, u64 first, u64 step) {
+	for (u64 i = 0; i < count; i++) {
+		u64 entry = (first + i * step) | ENTRY_PRESENT_WRITABLE;
+
+		load_write(load, to + i * sizeof(entry), &entry, sizeof(entry));
+	}
+}
+
+static void linux_handover(struct load *load, struct vcpu_state *state) {
+	const struct load_request *request = load->request;
+	struct boot_params params;
+
+	load->failed |= !read_header(request->kernel, &params);
+	params.acpi_rsdp_addr = request->rsdp;
+	params.e820_entries = (u8)request->map->count;
+	params.type_of_loader = LOADER_UNKNOWN;
+	params.code32_start = (u32)load->base;
+	params.cmd_line_ptr = HANDOVER_CMDLINE;
+	params.ramdisk_image = (u32)load->initrd;
+	params.ramdisk_size = (u32)request->initrd.size;
+	params.setup_data = 0;
+	state->cr0 |= CR0_PG | CR0_NE;
+	state->cr3 = HANDOVER_PAGE_TABLES;
+	state->cr4 = CR4_PAE;
+	state->efer = EFER_LME | EFER_LMA;
+	state->segments[SEG_CS].selector = HANDOVER_CODE_64;
+	state->segments[SEG_CS].attributes = SEGMENT_CODE_64;
+	state->gpr[GPR_RSI] = HANDOVER_INFO;
+	load_write(load, HANDOVER_INFO, &params, sizeof(params));
+	load_write_map(load, HANDOVER_INFO + PARAMS_OFFSET(e820_table), LOAD_MAP_WITHOUT_SIZE,
+		       E820_ENTRY_SIZE);
+	fill_table(load, HANDOVER_PAGE_TABLES, 1, PDPT, 0);
+	fill_table(load, PDPT, PDPT_ENTRIES, DIRECTORIES, PAGE_SIZE);
+	fill_table(load, DIRECTORIES, PDPT_ENTRIES * PAGE_TABLE_ENTRIES, ENTRY_LARGE_PAGE,
+		   LARGE_PAGE_SIZE);
+}
+
+const struct loader loader_linux = {is_linux, linux_plan, linux_handover};

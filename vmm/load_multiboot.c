@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Multiboot 0.6.96, of ELF images. And flat binaries. */
+#include "load_internal.h"
+
+#define HEADER_MAGIC 0x1badb002
+#define HEADER_SEARCH 8192
+#define HEADER_ALIGNMENT 4
+#define HEADER_FLAGS_REQUIRED_UNKNOWN 0xfff8 /* what a loader must know, beyond bits 0 to 2 */
+#define BOOTLOADER_MAGIC 0x2badb002
+#define FLAT_BASE (1 * MIB) /* where every protocol leaves room */
+
+struct multiboot_header {
+	u32 magic, flags, checksum;
+};
+
+#define INFO_MEMORY BIT(0)
+#define INFO_CMDLINE BIT(2)
+#define INFO_MODULES BIT(3)
+#define INFO_MEMORY_MAP BIT(6)
+
+struct multiboot_info {
+	u32 flags;
+	u32 mem_lower, mem_upper; /* KiB from 0 and from 1 MiB */
+	u32 boot_device;
+	u32 cmdline;
+	u32 mods_count, mods_addr;
+	u32 syms[4];
+	u32 mmap_length, mmap_addr;
+	u32 unused[15];
+	/* Not of the structure: the one module that mods_addr points to. */
+	struct multiboot_module {
+		u32 start, end, string, reserved;
+	} module;
+};
+_Static_assert(offsetof(struct multiboot_info, mmap_length) == 44, "Multiboot information");
+_Static_assert(sizeof(struct multiboot_module) == 16, "Multiboot module");
+
+static bool find_header(struct image image, u64 *offset) {
+	struct multiboot_header header;
+
+	for (*offset = 0; *offset + sizeof(header) <= HEADER_SEARCH; *offset += HEADER_ALIGNMENT) {
+		if (!image_read(image, *offset, &header, sizeof(header)))
+			return false;
+		if (header.magic == HEADER_MAGIC &&
+		    header.magic + header.flags + header.checksum == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool multiboot_plan(struct load *load) {
+	struct multiboot_header header;
+
+	(void)image_read(load->request->kernel, load->mark, &header, sizeof(header));
+	if (header.flags & HEADER_FLAGS_REQUIRED_UNKNOWN)
+		return load_refuse(load, "the Multiboot header asks for what is not known");
+	return elf_plan(load);
+}
+
+static void multiboot_handover(struct load *load, struct vcpu_state *state) {
+	const struct multiboot_info info = {
+		.flags = INFO_MEMORY | INFO_CMDLINE | INFO_MODULES | INFO_MEMORY_MAP,
+		.mem_lower = (u32)(load_ram_at(load, 0) / KIB),
+		.mem_upper = (u32)(load_ram_at(load, 1 * MIB) / KIB),
+		.cmdline = HANDOVER_CMDLINE,
+		.mods_count = load->initrd ? 1 : 0,
+		.mods_addr = HANDOVER_INFO + offsetof(struct multiboot_info, module),
+		.mmap_length = load->request->map->count * (u32)sizeof(struct load_map_entry),
+		.mmap_addr = HANDOVER_MEMORY_MAP,
+		.module = {(u32)load->initrd, (u32)(load->initrd + load->request->initrd.size),
+			   HANDOVER_CMDLINE, 0},
+	};
+
+	state->gpr[GPR_RAX] = BOOTLOADER_MAGIC;
+	state->gpr[GPR_RBX] = HANDOVER_INFO;
+	load_write(load, HANDOVER_INFO, &info, sizeof(info));
+	load_write_map(load, HANDOVER_MEMORY_MAP, 0, sizeof(struct load_map_entry));
+}
+
+const struct loader loader_multiboot = {find_header, multiboot_plan, multiboot_handover};
+
+/*
+ * A flat binary is loaded at 1 MiB and entered at its first byte, with the registers and the
+ * information structure of Multiboot.
+ */
+static bool flat_plan(struct load *load) {
+	const struct image *image = &load->request->kernel;
+
+	if (image_is_elf(*image))
+		return load_refuse(load, "an ELF image with neither a PVH entry note nor a "
+					 "Multiboot header");
+	load->entry = FLAT_BASE;
+	return load_add(load, (struct load_segment){0, image->size, FLAT_BASE, image->size});
+}
+
+const struct loader loader_flat = {NULL, flat_plan, multiboot_handover};
