@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A partition's PCI bus: a host bridge of our own at 00.0, then the partition's functions, each a
+ * device of its own. Every access of the guest is split into one double word of one function, and
+ * that double word's struct vpci_register says what happens.
+ */
+#include "vpci_internal.h"
+
+#define BRIDGE_VENDOR 0x1b36u
+#define BRIDGE_DEVICE 0x0008u
+#define BRIDGE_CLASS 0x06000000u
+
+#define CONFIG_ADDRESS_PORT 0xcf8
+#define CONFIG_DATA_PORT 0xcfc
+#define CONFIG_ADDRESS_ENABLE BIT(31)
+#define CONFIG_ADDRESS_BITS 0x80fffffcu
+
+#define ECAM_FUNCTION_SHIFT 12
+
+static bool function_init(const struct vpci *vpci, struct vpci_function *f, struct arena *arena) {
+	if (pci_is_bridge(f->info))
+		return false;
+	vpci_header_init(f);
+	vpci_capabilities_init(vpci, f);
+	f->vectors = arena_alloc(arena, f->vector_count, sizeof(*f->vectors));
+	return f->vectors || !f->vector_count;
+}
+
+bool vpci_init(struct vpci *vpci, const struct vpci_host *host, const struct inventory *inventory,
+	       const u32 *functions, u32 count, u64 ecam_base, struct arena *arena) {
+	*vpci = (struct vpci){.host = host, .ecam_base = ecam_base};
+	if (count > VPCI_FUNCTIONS_MAX)
+		return false;
+	vpci->functions = arena_alloc(arena, count, sizeof(*vpci->functions));
+	if (!vpci->functions && count)
+		return false;
+	for (; vpci->function_count < count; vpci->function_count++) {
+		struct vpci_function *f = &vpci->functions[vpci->function_count];
+
+		f->function = functions[vpci->function_count];
+		if (f->function >= inventory->function_count)
+			return false;
+		f->info = &inventory->functions[f->function];
+		if (!function_init(vpci, f, arena))
+			return false;
+	}
+	return true;
+}
+
+void vpci_reset(struct vpci *vpci) {
+	vpci->config_address = 0;
+	for (u32 i = 0; i < vpci->function_count; i++) {
+		struct vpci_function *f = &vpci->functions[i];
+
+		vpci_interrupts_off(vpci, f);
+		for (u32 v = 0; v < f->vector_count; v++)
+			f->vectors[v] =
+				(struct vpci_vector){.words[MSIX_CONTROL] = MSIX_ENTRY_MASKED};
+		for (u32 r = 0; r < ARRAY_SIZE(f->registers); r++)
+			f->registers[r].value = f->registers[r].initial;
+		vpci_follow(vpci, f);
+	}
+}
+
+/* The function at this place of the bus; NULL: none. */
+static struct vpci_function *find_function(const struct vpci *vpci, u8 bus, u8 devfn) {
+	u32 index = (devfn >> 3) - 1u;
+
+	if (bus || devfn & 7 || index >= vpci->function_count)
+		return NULL;
+	return &vpci->functions[index];
+}
+
+/* One, two or four bytes within one double word of configuration space. */
+static bool is_config_access(u16 offset, u8 width) {
+	return (width == 1 || width == 2 || width == 4) && (offset & 3) + width <= 4 &&
+	       offset < VPCI_CONFIG_SIZE;
+}
+
+static u32 bridge_read(u16 offset) {
+	if (offset == PCI_VENDOR_ID)
+		return BRIDGE_VENDOR | UPPER(BRIDGE_DEVICE);
+	return offset == PCI_REVISION ? BRIDGE_CLASS : 0;
+}
+
+static u32 function_read(const struct vpci *vpci, const struct vpci_function *f, u16 offset) {
+	const struct vpci_register *reg = &f->registers[offset / 4];
+	u32 passed = ~(reg->hidden | reg->writable);
+
+	if (offset >= f->info->config_size)
+		return PCI_ABSENT;
+	return reg->value | (passed ? vpci_device_read(vpci, f, offset, 4) & passed : 0);
+}
+
+u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width) {
+	const struct vpci_function *f = find_function(vpci, bus, devfn);
+	u32 value = PCI_ABSENT;
+
+	if (!is_config_access(offset, width))
+		return (u32)vpci_ones(width);
+	if (f)
+		value = function_read(vpci, f, offset & ~3u);
+	else if (!bus && !devfn)
+		value = bridge_read(offset & ~3u);
+	return (u32)(value >> 8 * (offset & 3) & vpci_ones(width));
+}
+
+void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width, u32 value) {
+	struct vpci_function *f = find_function(vpci, bus, devfn);
+
+	if (!f || !is_config_access(offset, width) || offset >= f->info->config_size) {
+		vpci->ignored++;
+		return;
+	}
+	struct vpci_register *reg = &f->registers[offset / 4];
+	u32 shift = 8 * (offset & 3), mask = (u32)vpci_ones(width) << shift;
+	struct vpci_access access = {vpci,      f, reg, offset & ~3u, mask, value << shift & mask,
+				     reg->value};
+
+	reg->value = (reg->value & ~(mask & reg->writable)) | (access.value & reg->writable);
+	if (reg->write)
+		reg->write(&access);
+	else if (!(mask & reg->writable))
+		f->ignored_writes++;
+}
+
+/* The port leads to the register whose address was written before. */
+static bool is_data_port(const struct vpci *vpci, u16 port) {
+	return (port & ~3u) == CONFIG_DATA_PORT && vpci->config_address & CONFIG_ADDRESS_ENABLE;
+}
+
+u32 vpci_port_read(struct vpci *vpci, u16 port, u8 width) {
+	u32 address = vpci->config_address;
+
+	if (port == CONFIG_ADDRESS_PORT && width == 4)
+		return address;
+	if (!is_data_port(vpci, port))
+		return (u32)vpci_ones(width);
+	return vpci_config_read(vpci, (u8)(address >> 16), (u8)(address >> 8),
+				(address & 0xfc) | (port & 3), width);
+}
+
+void vpci_port_write(struct vpci *vpci, u16 port, u8 width, u32 value) {
+	u32 address = vpci->config_address;
+
+	if (port == CONFIG_ADDRESS_PORT && width == 4)
+		vpci->config_address = value & CONFIG_ADDRESS_BITS;
+	else if (is_data_port(vpci, port))
+		vpci_config_write(vpci, (u8)(address >> 16), (u8)(address >> 8),
+				  (address & 0xfc) | (port & 3), width, value);
+	else
+		vpci->ignored++;
+}
+
+static void bar_access(struct vpci *vpci, struct vpci_function *f, u32 bar, u64 offset, u8 width,
+		       bool write, u64 *value) {
+	const struct vpci_host *host = vpci->host;
+	u64 at = f->bars[bar].host + offset;
+	bool valid =
+		(width == 1 || width == 2 || width == 4 || width == 8) && IS_ALIGNED(offset, width);
+
+	/* A BAR that is not trapped is the guest's own to reach; here there is no way to its registers. */
+	if (!valid || !vpci_is_trapped(f, bar))
+		f->ignored_writes += write;
+	else if (bar == f->msix_bar && vpci_msix_access(vpci, f, offset, width, write, value))
+		return;
+	else if (write)
+		host->mmio_write(host->context, at, width, *value);
+	else
+		*value = host->mmio_read(host->context, at, width) & vpci_ones(width);
+}
+
+bool vpci_mmio(struct vpci *vpci, u64 guest, u8 width, bool write, u64 *value) {
+	u64 offset = guest - vpci->ecam_base, ones = vpci_ones(width);
+	bool ecam = vpci->ecam_base && offset < VPCI_ECAM_SIZE;
+	u32 bar;
+	struct vpci_function *f = ecam ? NULL : vpci_bar_find(vpci, guest, &bar, &offset);
+	u8 devfn = (u8)(offset >> ECAM_FUNCTION_SHIFT);
+	u16 reg = offset & (VPCI_CONFIG_SIZE - 1);
+
+	*value = write ? *value & ones : ones;
+	if (ecam && write)
+		vpci_config_write(vpci, 0, devfn, reg, width, (u32)*value);
+	else if (ecam && width <= 4)
+		*value = vpci_config_read(vpci, 0, devfn, reg, width);
+	else if (f)
+		bar_access(vpci, f, bar, offset, width, write, value);
+	return ecam || f;
+}

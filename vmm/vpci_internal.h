@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "devices.h"
+#include "pci_regs.h"
+
+/* What the files of virtual PCI share. Offsets and bits as in the PCI Local Bus and PCI Express base specifications. */
+
+#define ALL_BITS UINT32_MAX
+/* The upper half of a double word: status beside command, control beside a capability's identifier. */
+#define UPPER(bits) ((u32)(bits) << 16)
+#define UPPER_SHIFT 16
+
+#define VPCI_ECAM_SIZE MIB /* one bus */
+
+enum msix_word { MSIX_ADDRESS, MSIX_ADDRESS_HIGH, MSIX_DATA, MSIX_CONTROL, MSIX_WORDS };
+#define MSIX_ENTRY_SIZE (4 * MSIX_WORDS)
+_Static_assert(sizeof(((struct vpci_vector *)0)->words) == MSIX_ENTRY_SIZE, "table entry");
+#define MSIX_ENTRY_MASKED BIT(0)
+
+/* A write to one double word, as its handler gets it: the guest's bits are changed already. */
+struct vpci_access {
+	struct vpci *vpci;
+	struct vpci_function *f;
+	struct vpci_register *reg;
+	u32 offset;
+	u32 mask; /* ones in the bytes that are written */
+	u32 value; /* what comes, 0 elsewhere */
+	u32 old; /* the guest's bits as they were */
+};
+
+/* The low WIDTH bytes of ones. */
+static inline u64 vpci_ones(u8 width) {
+	return width >= 8 ? ~0ull : BIT(8 * width) - 1;
+}
+
+static inline u32 vpci_device_read(const struct vpci *vpci, const struct vpci_function *f,
+				   u32 offset, u8 width) {
+	const struct pci_access *config = vpci->host->config;
+
+	return config->read(config, f->info->address, (u16)offset, width);
+}
+
+static inline void vpci_device_write(const struct vpci *vpci, const struct vpci_function *f,
+				     u32 offset, u8 width, u32 value) {
+	const struct pci_access *config = vpci->host->config;
+
+	config->write(config, f->info->address, (u16)offset, width, value);
+}
+
+/* The guest's command register. */
+static inline u32 vpci_command(const struct vpci_function *f) {
+	return f->registers[PCI_COMMAND / 4].value & vpci_ones(2);
+}
+
+/* --- vpci_header.c --- */
+
+void vpci_header_init(struct vpci_function *f);
+/* Mappings, the device's command register and its interrupts follow what the guest has written. */
+void vpci_follow(struct vpci *vpci, struct vpci_function *f);
+/* The BAR that answers at GUEST, and the offset in it; NULL: none. */
+struct vpci_function *vpci_bar_find(struct vpci *vpci, u64 guest, u32 *index, u64 *offset);
+
+/* --- vpci_capabilities.c --- */
+
+/* Reads the device's lists and decides what the guest sees of them. */
+void vpci_capabilities_init(const struct vpci *vpci, struct vpci_function *f);
+
+/* --- vpci_msi.c --- */
+
+/* Off in the device, and every vector blocked. */
+void vpci_interrupts_off(struct vpci *vpci, struct vpci_function *f);
+/* Makes the device follow the guest's control words, as far as it can be reached. */
+void vpci_interrupts_update(struct vpci *vpci, struct vpci_function *f);
+/*
+ * A naturally aligned access to the BAR with the table; WRITE: of *VALUE. False: OFFSET lies
+ * outside the table.
+ */
+bool vpci_msix_access(struct vpci *vpci, struct vpci_function *f, u64 offset, u8 width, bool write,
+		      u64 *value);
+/* Set up the registers of the capability at OFFSET, which has ROOM bytes; false: it is not shown. */
+bool vpci_msi_init(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room);
+bool vpci_msix_init(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room);
