@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest_apic.h"
+#include "guest_clock.h"
+#include "machine.h"
+#include "x86.h"
+
+#define CPUID_SPEC_CTRL_EBX (BIT(14) | BIT(15) | BIT(24)) /* 0x80000008: IBRS, STIBP, SSBD */
+#define CPUID_IBPB BIT(12)
+#define CPUID_INTEL_SPEC_CTRL (BIT(26) | BIT(27)) /* 7 EDX */
+
+#define MTRR_CAP_WRITE_COMBINING BIT(10)
+#define MTRR_ENABLED_WRITE_BACK (BIT(11) | 6)
+#define HWCR_TSC_FREQUENCY BIT(24)
+#define DE_CFG_LFENCE_SERIALIZES BIT(1)
+
+enum msr_rights { PASS_READ = 1, PASS_WRITE = 2, PASS = 3 };
+
+struct msr_range {
+	u32 first, last;
+	enum msr_rights rights;
+};
+
+/* Registers whose accesses do not leave the guest; everything else does. */
+static const struct msr_range passed[] = {
+	{MSR_TSC, MSR_TSC, PASS_READ},
+	{MSR_SYSENTER_CS, MSR_SYSENTER_EIP, PASS},
+	{MSR_PAT, MSR_PAT, PASS},
+	{MSR_X2APIC, MSR_X2APIC_LAST, PASS_READ},
+	{X2APIC_TPR, X2APIC_TPR, PASS},
+	{X2APIC_EOI, X2APIC_EOI, PASS},
+	{X2APIC_SVR, X2APIC_SVR, PASS},
+	{X2APIC_ESR, X2APIC_ESR, PASS},
+	{X2APIC_TIMER_INITIAL, X2APIC_TIMER_INITIAL, PASS},
+	{X2APIC_TIMER_DIVIDE, X2APIC_SELF_IPI, PASS},
+	{MSR_STAR, MSR_SFMASK, PASS},
+	{MSR_FS_BASE, MSR_TSC_AUX, PASS},
+};
+
+static bool has_spec_ctrl(void) {
+	return cpuid(0x80000008, 0).ebx & CPUID_SPEC_CTRL_EBX ||
+	       cpuid(7, 0).edx & CPUID_INTEL_SPEC_CTRL;
+}
+
+static bool has_prediction_barrier(void) {
+	return cpuid(0x80000008, 0).ebx & CPUID_IBPB || cpuid(7, 0).edx & CPUID_INTEL_SPEC_CTRL;
+}
+
+bool guest_msr_is_passed(u32 index, bool write) {
+	if (index == MSR_SPEC_CTRL)
+		return has_spec_ctrl();
+	if (index == MSR_PRED_CMD)
+		return write && has_prediction_barrier();
+	for (u32 i = 0; i < ARRAY_SIZE(passed); i++) {
+		if (index >= passed[i].first && index <= passed[i].last &&
+		    passed[i].rights & (write ? PASS_WRITE : PASS_READ))
+			return true;
+	}
+	return false;
+}
+
+/* Registers that stock kernels touch on every machine, and that have nothing to say here. */
+static bool is_quiet(u32 index) {
+	static const u32 quiet[] = {
+		MSR_MICROCODE, MSR_MCG_CAP, MSR_MCG_STATUS,        MSR_MISC_ENABLE,
+		MSR_SYSCFG,    MSR_NB_CFG,  MSR_INTERRUPT_PENDING, MSR_LS_CFG,
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(quiet); i++) {
+		if (quiet[i] == index)
+			return true;
+	}
+	return false;
+}
+
+static u64 apic_base(const struct vcpu *vcpu) {
+	return (msr_read(MSR_APIC_BASE) & BITS(51, 12)) | APIC_BASE_ENABLE | APIC_BASE_X2APIC |
+	       (vcpu->number == 0 ? APIC_BASE_BSP : 0);
+}
+
+void guest_msr_reset(struct vcpu *vcpu) {
+	vcpu->mtrr_default = MTRR_ENABLED_WRITE_BACK;
+	vcpu->clock_page = 0;
+}
+
+bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
+	*value = 0;
+	switch (index) {
+	case MSR_APIC_BASE: *value = apic_base(vcpu); return true;
+	case MSR_EFER: *value = machine.vcpu_ops->efer_read(vcpu); return true;
+	case MSR_MTRR_CAP: *value = MTRR_CAP_WRITE_COMBINING; return true;
+	case MSR_MTRR_DEF_TYPE: *value = vcpu->mtrr_default; return true;
+	case MSR_HWCR: *value = HWCR_TSC_FREQUENCY; return true;
+	case MSR_DE_CFG: *value = DE_CFG_LFENCE_SERIALIZES; return true;
+	case MSR_KVM_SYSTEM_TIME: *value = vcpu->clock_page; return true;
+	default: return is_quiet(index);
+	}
+}
+
+bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value) {
+	if (index >= MSR_X2APIC && index <= MSR_X2APIC_LAST)
+		return guest_apic_write(vcpu, index, value);
+	switch (index) {
+	case MSR_TSC: /* the counter is the machine's: it cannot be moved */
+	case MSR_HWCR:
+	case MSR_DE_CFG: return true;
+	case MSR_APIC_BASE:
+		/* x2APIC mode is not left: xAPIC mode would need its page trapped. */
+		return value == apic_base(vcpu);
+	case MSR_EFER: return machine.vcpu_ops->efer_write(vcpu, value);
+	case MSR_MTRR_DEF_TYPE: vcpu->mtrr_default = value; return true;
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_SYSTEM_TIME: return guest_clock_write_msr(vcpu, index, value);
+	default: return is_quiet(index);
+	}
+}
+
+/* AMD64 APM volume 2, section 11.5.2: what XSETBV must refuse, before we carry it out ourselves. */
+bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value) {
+	struct cpuid supported = cpuid(0xd, 0);
+	u64 mask = (u64)supported.edx << 32 | supported.eax;
+	const u64 x87 = BIT(0), sse = BIT(1), avx = BIT(2), avx512 = BITS(7, 5),
+		  bounds = BITS(4, 3);
+	const u64 tiles = BITS(18, 17), keys = BIT(9);
+
+	machine.vcpu_ops->load_state(vcpu);
+	/* The intercept comes before the check of the privilege level. */
+	if (vcpu->state.segments[SEG_SS].attributes & SEGMENT_DPL || index != 0 ||
+	    !(vcpu->state.cr4 & CR4_OSXSAVE) || !(value & x87) ||
+	    value & ~(mask & ~tiles & ~keys) || (value & avx && !(value & sse)) ||
+	    (value & avx512 && (value & (avx512 | avx)) != (avx512 | avx)) ||
+	    (value & bounds && (value & bounds) != bounds))
+		return false;
+	cr4_write(cr4_read() | CR4_OSXSAVE);
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)));
+	return true;
+}

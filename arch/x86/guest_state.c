@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+#include "x86.h"
+
+/* AMD64 APM volume 2, table 14-1: processor state after INIT. */
+#define RESET_CS 0xf000
+#define RESET_CS_BASE 0xffff0000ull
+#define RESET_RIP 0xfff0
+#define REAL_MODE_LIMIT 0xffff
+
+void vcpu_reset_state(struct vcpu_state *state) {
+	struct segment data = {.attributes = SEGMENT_DATA_16, .limit = REAL_MODE_LIMIT};
+
+	*state = (struct vcpu_state){
+		.rip = RESET_RIP, .rflags = RFLAGS_FIXED, .cr0 = CR0_CD | CR0_NW | CR0_ET};
+	for (u32 i = 0; i < SEG_COUNT; i++)
+		state->segments[i] = data;
+	state->segments[SEG_CS] = (struct segment){.selector = RESET_CS,
+						   .attributes = SEGMENT_CODE_16,
+						   .limit = REAL_MODE_LIMIT,
+						   .base = RESET_CS_BASE};
+	state->segments[SEG_LDTR].attributes = SEGMENT_LDT;
+	state->segments[SEG_TR].attributes = SEGMENT_TSS_BUSY;
+	state->gdtr.limit = REAL_MODE_LIMIT;
+	state->idtr.limit = REAL_MODE_LIMIT;
+	state->gpr[GPR_RDX] = cpuid(1, 0).eax;
+}
+
+/* Intel SDM volume 3, section 9.4.4: execution begins at vector << 12. */
+void vcpu_startup_state(struct vcpu_state *state, u8 vector) {
+	vcpu_reset_state(state);
+	state->rip = 0;
+	state->segments[SEG_CS].selector = (u16)(vector << 8);
+	state->segments[SEG_CS].base = (u64)vector << 12;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processor.h"
+
+#define FIRST_EXTERNAL_VECTOR 32
+#define FIRST_LEGAL_VECTOR 16
+
+static void nmi(struct interrupt_frame *frame) {
+	struct cpu *cpu = cpu_here();
+
+	if (cpu)
+		cpu->nmis++;
+	if (frame->rip >= (uintptr_t)cpu_idle_begin && frame->rip < (uintptr_t)cpu_idle_end)
+		frame->rip = (uintptr_t)cpu_idle_end;
+}
+
+/*
+ * Guests' interrupts are held while the hypervisor runs; they arrive here only while a processor
+ * drains its local APIC or sleeps as monitor.
+ */
+static void external(void) {
+	struct cpu *cpu = cpu_here();
+
+	if (cpu)
+		cpu->stray_interrupts++;
+	msr_write(X2APIC_EOI, 0);
+}
+
+/* Guests may use vectors 16 to 31 for interrupts: then the local APIC has them in service. */
+static bool is_external(u64 vector) {
+	return vector >= FIRST_EXTERNAL_VECTOR ||
+	       (vector >= FIRST_LEGAL_VECTOR && msr_read(X2APIC_ISR) & BIT(vector));
+}
+
+void interrupt_handler(struct interrupt_frame *frame) {
+	if (frame->vector == EXCEPTION_NMI) {
+		nmi(frame);
+	} else if (is_external(frame->vector)) {
+		external();
+	} else {
+		panic("exception %llu error 0x%llx at rip 0x%llx rsp 0x%llx cr2 0x%llx apic 0x%x",
+		      (unsigned long long)frame->vector, (unsigned long long)frame->error,
+		      (unsigned long long)frame->rip, (unsigned long long)frame->rsp,
+		      (unsigned long long)cr2_read(), (u32)msr_read(X2APIC_ID));
+	}
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "machine.h"
+#include "x86.h"
+
+/* What the files of this room share. */
+
+#define CPU_STACK_PAGES 4
+#define EXTRA_STACK_PAGES 2
+#define SELECTOR_CODE 0x08
+#define SELECTOR_DATA 0x10
+#define SELECTOR_TSS 0x18
+
+/* Interrupt stack table slots: each may strike while another stack cannot be trusted. */
+enum interrupt_stack { STACK_NMI = 1, STACK_DOUBLE_FAULT = 2, STACK_MACHINE_CHECK = 3 };
+
+/* AMD64 APM volume 2, section 12.2.5: the 64-bit task state segment. */
+struct task_state {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3;
+	u16 io_map;
+} __attribute__((packed));
+_Static_assert(sizeof(struct task_state) == 104, "64-bit TSS");
+_Static_assert(offsetof(struct task_state, ist) == 36, "IST1");
+
+struct descriptors {
+	u64 gdt[5];
+	struct task_state tss;
+};
+
+struct descriptor_pointer {
+	u16 limit;
+	u64 base;
+} __attribute__((packed));
+_Static_assert(sizeof(struct descriptor_pointer) == 10, "LGDT operand");
+
+/* vectors.asm pushes this; the processor's own part begins at rip. */
+struct interrupt_frame {
+	u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	u64 vector, error;
+	u64 rip, cs, rflags, rsp, ss;
+};
+_Static_assert(sizeof(struct interrupt_frame) == 22 * 8, "vectors.asm");
+
+extern const struct table_format x86_format;
+
+/* paging.c */
+bool paging_build(u32 cpu_count);
+u64 paging_root(void);
+void paging_window_init(struct cpu *cpu);
+
+/* descriptors.c */
+bool descriptors_build(struct cpu *cpu);
+void descriptors_load(struct cpu *cpu);
+void interrupts_build(void);
+
+/* interrupts.c */
+void interrupt_handler(struct interrupt_frame *frame);
+
+/* apic.c */
+void apic_enable(void);
+void apic_send(u32 apic_id, u32 command);
+
+/* assembly */
+extern const char vector_stubs[];
+extern const char cpu_idle_begin[], cpu_idle_end[];
+void cpu_idle_wait(volatile u32 *wake);
+void segments_load(const struct descriptor_pointer *gdt, u16 data, u16 code, u16 task);
+_Noreturn void stack_switch(void *stack, void (*function)(struct cpu *), struct cpu *cpu);
+extern const char trampoline_begin[], trampoline_end[];
+void ap_entry(void);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "machine.h"
+#include "vmcb.h"
+#include "x86.h"
+
+/* permissions.c: which ports and MSRs run without exit; one map serves every partition. */
+bool svm_permissions_build(struct page_pool *pool);
+u64 svm_io_permissions(void);
+u64 svm_msr_permissions(void);
+
+/* state.c */
+bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root);
+void svm_set_state(struct vcpu *vcpu);
+void svm_load_state(struct vcpu *vcpu);
+
+/* exits.c */
+void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit);
+
+void svm_enter(u64 *gpr, u64 vmcb, u64 host_vmcb);
+
+static inline struct vmcb *vmcb_of(const struct vcpu *vcpu) {
+	return vcpu->vendor;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firmware.h"
+#include "pci_regs.h"
+
+#define LEAVE_TRIES 8
+
+static bool has_protocol(EFI_HANDLE handle, EFI_GUID *guid) {
+	void *interface;
+
+	return !EFI_ERROR(firmware.services->HandleProtocol(handle, guid, &interface));
+}
+
+/*
+ * Firmware's drivers stop their devices when they are disconnected. The volume that the image came
+ * from goes too: everything has been read by now.
+ */
+void devices_quiesce(const struct inventory *inventory, const struct pci_access *config) {
+	EFI_GUID guid = EFI_PCI_IO_PROTOCOL_GUID;
+	EFI_HANDLE *handles;
+	UINTN count;
+
+	if (!EFI_ERROR(firmware.services->LocateHandleBuffer(ByProtocol, &guid, NULL, &count,
+							     &handles))) {
+		for (UINTN i = 0; i < count; i++) {
+			if (has_protocol(handles[i], &guid))
+				firmware.services->DisconnectController(handles[i], NULL, NULL);
+		}
+		firmware.services->FreePool(handles);
+	}
+	for (u32 i = 0; i < inventory->function_count; i++) {
+		const struct pci_function *f = &inventory->functions[i];
+		u32 command = config->read(config, f->address, PCI_COMMAND, 2);
+
+		/* PCI Express 6.0, section 7.5.1.1.3: a port without it refuses what comes from below. */
+		if (command & PCI_COMMAND_BUS_MASTER && !pci_is_bridge(f))
+			config->write(config, f->address, PCI_COMMAND, 2,
+				      command & ~(u32)PCI_COMMAND_BUS_MASTER);
+	}
+}
+
+/*
+ * UEFI 2.10, section 7.4.6: when the map changed between the two calls the key is stale; after the
+ * first attempt only GetMemoryMap and ExitBootServices may be called, so the buffer is not grown.
+ */
+bool firmware_leave(void) {
+	UINTN capacity = 0, size, key, stride = 0;
+	UINT32 version;
+	EFI_MEMORY_DESCRIPTOR *map;
+
+	firmware.services->GetMemoryMap(&capacity, NULL, &key, &stride, &version);
+	capacity += 64 * stride;
+	map = firmware_allocate(capacity, UINT64_MAX);
+	if (!map)
+		return false;
+	for (u32 attempt = 0; attempt < LEAVE_TRIES; attempt++) {
+		size = capacity;
+		if (EFI_ERROR(firmware.services->GetMemoryMap(&size, map, &key, &stride, &version)))
+			return false;
+		if (!EFI_ERROR(firmware.services->ExitBootServices(firmware.image, key)))
+			return true;
+	}
+	return false;
+}

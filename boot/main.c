@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_access.h"
+#include "firmware.h"
+#include "machine.h"
+#include "version.h"
+#include "x86.h"
+
+#define CONFIG_NAME "bulkhead.conf"
+#define ARENA_BYTES (2 * MIB)
+#define BELOW_4G 0xffffffffull
+#define BELOW_1M 0x9ffffull
+#define SERIAL_DEFAULT 0x3f8
+#define PLAN_TRIES 3
+
+struct firmware firmware;
+
+static struct arena arena;
+static struct inventory inventory;
+static struct iommu iommu;
+static struct boot_info boot;
+static const struct vcpu_ops *const processor_kinds[] = {&svm_ops};
+
+static bool choose_processor_kind(void) {
+	for (u32 i = 0; i < ARRAY_SIZE(processor_kinds); i++) {
+		char words[256];
+		struct text_buffer buffer;
+
+		text_buffer_init(&buffer, words, sizeof(words));
+		if (processor_kinds[i]->check(&buffer.sink)) {
+			boot.vcpu_ops = processor_kinds[i];
+			return true;
+		}
+		say("error: %s", words);
+	}
+	return false;
+}
+
+static bool build_inventory(const struct acpi_tables *tables) {
+	EFI_TPL level;
+	bool counted;
+
+	arena.base = firmware_allocate(ARENA_BYTES, UINT64_MAX);
+	if (!arena.base) {
+		say("error: firmware gave no memory for the inventory (%llu bytes)", ARENA_BYTES);
+		return false;
+	}
+	arena.size = ARENA_BYTES;
+	inventory.arena = &arena;
+	if (!tables->madt.data || !madt_parse(&inventory, tables->madt) || !inventory.cpu_count) {
+		say("error: the ACPI table APIC (MADT) is missing or malformed: no processors known");
+		return false;
+	}
+	if (tables->mcfg.data)
+		mcfg_parse(&inventory, tables->mcfg);
+	boot.config = machine_config_access(&inventory);
+	/* Sizing moves registers for a moment: no firmware driver may look meanwhile. */
+	level = firmware.services->RaiseTPL(TPL_HIGH_LEVEL);
+	counted = pci_enumerate(&inventory, boot.config, true);
+	firmware.services->RestoreTPL(level);
+	if (!counted) {
+		say("error: this machine has more PCI functions than %llu bytes can hold",
+		    ARENA_BYTES);
+		return false;
+	}
+	if (tables->dmar.data)
+		dmar_parse(&inventory, tables->dmar);
+	if (tables->ivrs.data)
+		ivrs_parse(&inventory, tables->ivrs);
+	acs_enable(&inventory, boot.config);
+	return true;
+}
+
+static bool lookup_image(const struct image_lookup *lookup, const char *name, u64 *bytes) {
+	(void)lookup;
+	return file_find(name, bytes);
+}
+
+static bool read_plan(const char *text, u64 length) {
+	static const struct image_lookup lookup = {.find = lookup_image};
+	struct diagnostics diagnostics = {.arena = &arena};
+	bool good =
+		config_plan(text, length, &inventory, &lookup, &arena, &boot.plan, &diagnostics);
+
+	diagnostics_print(&diagnostics, CONFIG_NAME, "", &console);
+	return good;
+}
+
+static bool read_image(const char *name, struct image *image) {
+	image->data = file_read(name, &image->size);
+	if (!image->data)
+		say("error: %s: cannot be read, or firmware has no memory for it", name);
+	return image->data != NULL;
+}
+
+static bool read_images(void) {
+	boot.images = arena_alloc(&arena, boot.plan.partition_count, sizeof(*boot.images));
+	for (u32 i = 0; boot.images && i < boot.plan.partition_count; i++) {
+		const struct partition_plan *p = &boot.plan.partitions[i];
+
+		if (!read_image(p->kernel, &boot.images[i].kernel) ||
+		    (p->initrd && !read_image(p->initrd, &boot.images[i].initrd)))
+			return false;
+	}
+	return boot.images != NULL;
+}
+
+static bool probe_units(void) {
+	char words[512];
+	struct text_buffer reason;
+
+	text_buffer_init(&reason, words, sizeof(words));
+	if (iommu_probe(&iommu, &inventory, &reason.sink))
+		return true;
+	say("error: %s", words);
+	return false;
+}
+
+/* The plan's places first: what firmware gives anywhere must not lie in them. */
+static bool take_partition_memory(void) {
+	for (u32 i = 0; i < boot.plan.partition_count; i++) {
+		const struct partition_plan *p = &boot.plan.partitions[i];
+
+		if (!firmware_allocate_at(p->memory_base, p->memory_bytes))
+			return false;
+	}
+	return true;
+}
+
+static bool take_tables_memory(void) {
+	boot.pool_pages = machine_pages(&boot);
+	boot.pool = firmware_allocate(boot.pool_pages * PAGE_SIZE, BELOW_4G);
+	boot.trampoline = (uintptr_t)firmware_allocate(PAGE_SIZE, BELOW_1M);
+	if (!boot.pool || !boot.trampoline)
+		say("error: firmware has no memory for tables (%llu KiB below 4 GiB, 4 KiB below 1 MiB)",
+		    (unsigned long long)boot.pool_pages * PAGE_SIZE / KIB);
+	return boot.pool && boot.trampoline;
+}
+
+/* Looking for the images makes firmware allocate: then the map is read and the plan made again. */
+static bool make_plan(const char *text, u64 length) {
+	u32 keep = firmware_held();
+
+	for (u32 attempt = 0; attempt < PLAN_TRIES; attempt++) {
+		if (!memory_inventory(&inventory) || !read_plan(text, length))
+			return false;
+		if (take_partition_memory())
+			return true;
+		firmware_release(keep);
+	}
+	say("error: firmware refused the memory that its own map calls free");
+	return false;
+}
+
+/* Everything that can be wrong is found here, while firmware can still take the machine back. */
+static bool prepare(const struct acpi_tables *tables, const char *text, u64 length) {
+	boot.inventory = &inventory;
+	boot.iommu = &iommu;
+	if (!make_plan(text, length) || !probe_units() || !take_tables_memory() || !read_images() ||
+	    !machine_check(&boot, &console))
+		return false;
+	power_off_find(tables, &boot.power_off_port, &boot.power_off_value);
+	boot.tsc_khz = clock_tsc_khz(tables);
+	if (!boot.tsc_khz) {
+		say("error: the frequency of the time stamp counter cannot be measured");
+		return false;
+	}
+	inventory.tsc_khz = boot.tsc_khz;
+	boot.wall_clock_tsc = cpu_tsc();
+	boot.wall_clock_seconds = clock_unix_seconds();
+	return true;
+}
+
+static _Noreturn void take_over(void) {
+	devices_quiesce(&inventory, boot.config);
+	screen_stop();
+	if (!firmware_leave())
+		panic("firmware did not end its boot services");
+	interrupts_disable();
+	machine_start(&boot);
+}
+
+static EFI_STATUS run(const struct acpi_tables *tables) {
+	struct group_trust *trusts = NULL;
+	u32 trust_count = 0;
+	u64 length = 0;
+	char *text = load_option("survey") ? NULL : file_read(CONFIG_NAME, &length);
+	bool kind = choose_processor_kind();
+
+	if (text)
+		config_trusts(text, length, &arena, &trusts, &trust_count);
+	if (!groups_derive(&inventory, trusts, trust_count)) {
+		say("error: no memory left for isolation groups");
+		return EFI_OUT_OF_RESOURCES;
+	}
+	report_inventory(&inventory, kind ? boot.vcpu_ops->name : "unsupported");
+	if (!text) {
+		say("survey: no %s beside the image or at the root of its volume", CONFIG_NAME);
+		return EFI_SUCCESS;
+	}
+	if (!kind || !prepare(tables, text, length))
+		return EFI_LOAD_ERROR;
+	take_over();
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
+	EFI_GUID guid = LOADED_IMAGE_PROTOCOL;
+	struct acpi_tables tables;
+	EFI_STATUS status;
+
+	firmware = (struct firmware){
+		.image = image, .system = system, .services = system->BootServices};
+	if (EFI_ERROR(firmware.services->HandleProtocol(image, &guid, (void **)&firmware.loaded)))
+		return EFI_UNSUPPORTED;
+	boot.begin_tsc = cpu_tsc();
+	firmware.services->SetWatchdogTimer(0, 0, 0, NULL);
+	console_init(SERIAL_DEFAULT);
+	screen_start();
+	say("version %s", BULKHEAD_VERSION);
+	acpi_find(&tables);
+	status = EFI_LOAD_ERROR;
+	if (build_inventory(&tables)) {
+		status = run(&tables);
+		acs_restore(&inventory, boot.config);
+	}
+	firmware_release(0);
+	say("returning to firmware; nothing was changed");
+	screen_stop();
+	return status;
+}

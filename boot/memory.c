@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firmware.h"
+
+/* Some entries more than the map has now: allocating memory for it may split ranges. */
+#define MAP_SLACK 16
+
+/* What we hold, so that all of it goes back when the image returns. */
+#define HELD_MAX 256
+
+static struct {
+	EFI_PHYSICAL_ADDRESS address;
+	u64 pages;
+} held[HELD_MAX];
+static u32 held_count;
+
+static bool allocate(EFI_ALLOCATE_TYPE type, u64 bytes, EFI_PHYSICAL_ADDRESS *address) {
+	u64 pages = bytes / PAGE_SIZE + !IS_ALIGNED(bytes, PAGE_SIZE);
+
+	if (held_count == HELD_MAX ||
+	    EFI_ERROR(firmware.services->AllocatePages(type, EfiLoaderData, pages, address)))
+		return false;
+	held[held_count].address = *address;
+	held[held_count++].pages = pages;
+	return true;
+}
+
+void *firmware_allocate(u64 bytes, u64 highest) {
+	EFI_PHYSICAL_ADDRESS address = highest;
+
+	return allocate(AllocateMaxAddress, bytes, &address) ? (void *)(uintptr_t)address : NULL;
+}
+
+bool firmware_allocate_at(u64 address, u64 bytes) {
+	EFI_PHYSICAL_ADDRESS place = address;
+
+	return allocate(AllocateAddress, bytes, &place);
+}
+
+u32 firmware_held(void) {
+	return held_count;
+}
+
+void firmware_release(u32 keep) {
+	while (held_count > keep) {
+		held_count--;
+		firmware.services->FreePages(held[held_count].address, held[held_count].pages);
+	}
+}
+
+/*
+ * Only what nobody uses now is offered to partitions: images, the pool and whatever firmware still
+ * needs to leave lie in the other kinds.
+ */
+static enum memory_kind kind_of(u32 type) {
+	switch (type) {
+	case EfiConventionalMemory: return MEMORY_FREE;
+	case EfiACPIReclaimMemory:
+	case EfiACPIMemoryNVS: return MEMORY_ACPI;
+	case EfiMemoryMappedIO:
+	case EfiMemoryMappedIOPortSpace: return MEMORY_DEVICE;
+	default: return MEMORY_RESERVED;
+	}
+}
+
+static void sort_ranges(struct memory_range *ranges, u32 count) {
+	for (u32 i = 1; i < count; i++) {
+		struct memory_range range = ranges[i];
+		u32 j = i;
+
+		for (; j && ranges[j - 1].base > range.base; j--)
+			ranges[j] = ranges[j - 1];
+		ranges[j] = range;
+	}
+}
+
+static u32 join_ranges(struct memory_range *ranges, u32 count) {
+	u32 kept = 0;
+
+	for (u32 i = 0; i < count; i++) {
+		struct memory_range *last = kept ? &ranges[kept - 1] : NULL;
+
+		if (last && last->kind == ranges[i].kind &&
+		    last->base + last->length == ranges[i].base)
+			last->length += ranges[i].length;
+		else
+			ranges[kept++] = ranges[i];
+	}
+	return kept;
+}
+
+bool memory_inventory(struct inventory *inventory) {
+	UINTN size = 0, key, stride = 0;
+	UINT32 version;
+	u8 *map;
+	bool done;
+
+	firmware.services->GetMemoryMap(&size, NULL, &key, &stride, &version);
+	size += MAP_SLACK * stride;
+	if (!stride ||
+	    EFI_ERROR(firmware.services->AllocatePool(EfiLoaderData, size, (void **)&map)))
+		return false;
+	done = !EFI_ERROR(firmware.services->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)map, &key,
+							  &stride, &version));
+	if (done)
+		inventory->memory =
+			arena_alloc(inventory->arena, size / stride, sizeof(*inventory->memory));
+	done = done && inventory->memory;
+	inventory->memory_count = 0;
+	for (UINTN offset = 0; done && offset + stride <= size; offset += stride) {
+		const EFI_MEMORY_DESCRIPTOR *range = (const EFI_MEMORY_DESCRIPTOR *)(map + offset);
+
+		inventory->memory[inventory->memory_count++] =
+			(struct memory_range){.base = range->PhysicalStart,
+					      .length = range->NumberOfPages * PAGE_SIZE,
+					      .kind = kind_of(range->Type)};
+	}
+	firmware.services->FreePool(map);
+	sort_ranges(inventory->memory, inventory->memory_count);
+	inventory->memory_count = join_ranges(inventory->memory, inventory->memory_count);
+	return done;
+}

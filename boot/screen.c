@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "firmware.h"
+#include "machine.h"
+
+/*
+ * Firmware's own console may copy its output to a serial port, wrapped and with escape sequences.
+ * Ours writes the serial port itself, so here text goes only to consoles that are no UART.
+ */
+#define SCREENS_MAX 4
+
+static SIMPLE_TEXT_OUTPUT_INTERFACE *screens[SCREENS_MAX];
+static u32 screen_count;
+
+static bool is_serial(EFI_HANDLE handle) {
+	EFI_GUID guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
+	EFI_DEVICE_PATH *node;
+
+	if (EFI_ERROR(firmware.services->HandleProtocol(handle, &guid, (void **)&node)))
+		return true; /* the splitter, which copies to all others */
+	for (; !IsDevicePathEnd(node) && DevicePathNodeLength(node) >= (int)sizeof(*node);
+	     node = NextDevicePathNode(node)) {
+		if (DevicePathType(node) == MESSAGING_DEVICE_PATH &&
+		    DevicePathSubType(node) == MSG_UART_DP)
+			return true;
+	}
+	return false;
+}
+
+static void screen_put(struct text_sink *sink, const char *bytes, size_t count) {
+	CHAR16 wide[128];
+
+	(void)sink;
+	while (count) {
+		u32 length = 0;
+
+		while (count && length < ARRAY_SIZE(wide) - 3) {
+			if (*bytes == '\n')
+				wide[length++] = '\r';
+			wide[length++] = (u8)*bytes++;
+			count--;
+		}
+		wide[length] = 0;
+		for (u32 i = 0; i < screen_count; i++)
+			screens[i]->OutputString(screens[i], wide);
+	}
+}
+
+static struct text_sink screen_sink = {.put = screen_put};
+
+void screen_start(void) {
+	EFI_GUID guid = SIMPLE_TEXT_OUTPUT_PROTOCOL;
+	EFI_HANDLE *handles;
+	UINTN count;
+
+	if (EFI_ERROR(firmware.services->LocateHandleBuffer(ByProtocol, &guid, NULL, &count,
+							    &handles)))
+		return;
+	for (UINTN i = 0; i < count && screen_count < SCREENS_MAX; i++) {
+		if (!is_serial(handles[i]) &&
+		    !EFI_ERROR(firmware.services->HandleProtocol(handles[i], &guid,
+								 (void **)&screens[screen_count])))
+			screen_count++;
+	}
+	firmware.services->FreePool(handles);
+	console_set_screen(&screen_sink);
+}
+
+void screen_stop(void) {
+	console_set_screen(NULL);
+	screen_count = 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+#include "x86.h"
+
+/* The machine's console: a 16550, polled, and firmware's screen while there is one. */
+
+#define UART_DATA 0
+#define UART_INTERRUPT_ENABLE 1
+#define UART_LINE_CONTROL 3
+#define UART_MODEM_CONTROL 4
+#define UART_LINE_STATUS 5
+#define LINE_STATUS_EMPTY BIT(5)
+#define LINE_8N1 3
+#define MODEM_DTR_RTS 3
+#define ABSENT 0xff
+#define SEND_SPINS 100000
+
+static u16 serial_port;
+static struct text_sink *screen;
+static struct spinlock lock;
+
+static void serial_byte(u8 byte) {
+	for (u32 i = 0; i < SEND_SPINS; i++) {
+		u8 status = port_read8(serial_port + UART_LINE_STATUS);
+
+		if (status == ABSENT)
+			return;
+		if (status & LINE_STATUS_EMPTY) {
+			port_write8(serial_port + UART_DATA, byte);
+			return;
+		}
+		cpu_pause();
+	}
+}
+
+static void console_put(struct text_sink *sink, const char *bytes, size_t count) {
+	(void)sink;
+	for (size_t i = 0; serial_port && i < count; i++) {
+		if (bytes[i] == '\n')
+			serial_byte('\r');
+		serial_byte((u8)bytes[i]);
+	}
+	if (screen)
+		screen->put(screen, bytes, count);
+}
+
+struct text_sink console = {.put = console_put};
+
+/* Firmware's speed is kept: whoever reads has set the terminal for it. */
+void console_init(u16 port) {
+	serial_port = port;
+	if (!port)
+		return;
+	port_write8(port + UART_INTERRUPT_ENABLE, 0);
+	port_write8(port + UART_LINE_CONTROL, LINE_8N1);
+	port_write8(port + UART_MODEM_CONTROL, MODEM_DTR_RTS);
+}
+
+void console_set_screen(struct text_sink *sink) {
+	screen = sink;
+}
+
+static void say_list(const char *format, va_list arguments) {
+	text_print(&console, "bulkhead: ");
+	text_print_list(&console, format, arguments);
+	text_print(&console, "\n");
+}
+
+void say(const char *format, ...) {
+	va_list arguments;
+
+	va_start(arguments, format);
+	spin_lock(&lock);
+	say_list(format, arguments);
+	spin_unlock(&lock);
+	va_end(arguments);
+}
+
+void console_partition_line(const char *name, const char *line, u32 length) {
+	spin_lock(&lock);
+	text_print(&console, "[%s] %.*s\n", name, (int)length, line);
+	spin_unlock(&lock);
+}
+
+/* Takes no lock: the processor that fails may hold it. */
+_Noreturn void panic(const char *format, ...) {
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_print(&console, "\nbulkhead: panic: ");
+	text_print_list(&console, format, arguments);
+	text_print(&console, "\n");
+	va_end(arguments);
+	cpu_stop_forever();
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory.h"
+#include "partition_internal.h"
+
+/* The life of a partition: started, stopped, finished, and perhaps started again. */
+
+#define RESTART_DELAY_MS 500
+#define RESTART_DELAYS_MAX 20
+
+bool partition_start(struct partition *p) {
+	enum partition_state loading = PARTITION_LOADING;
+	struct vcpu *boot = &p->vcpus[0];
+
+	say("partition %s: loading", p->plan->name);
+	guest_memory_clear(p);
+	partition_devices_init(p);
+	if (!take_groups(p) || !take_interrupts(p))
+		return false;
+	spin_lock(&p->lock);
+	vpci_reset(&p->vpci);
+	spin_unlock(&p->lock);
+	if (!partition_load(p, &boot->state))
+		return false;
+	for (u32 i = 0; i < p->vcpu_count; i++) {
+		guest_msr_reset(&p->vcpus[i]);
+		p->vcpus[i].mode = VCPU_WAIT_STARTUP;
+	}
+	machine.vcpu_ops->set_state(boot);
+	boot->mode = VCPU_RUNNING;
+	/* Somebody may have stopped it meanwhile: then the request waits at the entry. */
+	__atomic_compare_exchange_n(&p->state, &loading, PARTITION_RUNNING, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	say("partition %s: started", p->plan->name);
+	say("time: partition %s enters %llu ms after the image began", p->plan->name,
+	    (unsigned long long)((cpu_tsc() - machine.begin_tsc) / machine.tsc_khz));
+	return true;
+}
+
+void partition_stop(struct partition *p, const char *failure) {
+	enum partition_state state = p->state;
+
+	do {
+		if (state != PARTITION_LOADING && state != PARTITION_RUNNING)
+			return;
+	} while (!__atomic_compare_exchange_n(&p->state, &state, PARTITION_STOPPING, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	p->failure = failure;
+	for (u32 i = 0; i < p->vcpu_count; i++)
+		vcpu_request(&p->vcpus[i], REQUEST_STOP);
+}
+
+void partition_fail(struct partition *p, const char *format, ...) {
+	char words[sizeof(p->failure_text)];
+	struct text_buffer buffer;
+	va_list arguments;
+
+	text_buffer_init(&buffer, words, sizeof(words));
+	va_start(arguments, format);
+	text_print_list(&buffer.sink, format, arguments);
+	va_end(arguments);
+	spin_lock(&p->lock);
+	if (!p->failure_text[0])
+		memcpy(p->failure_text, words, sizeof(words));
+	spin_unlock(&p->lock);
+	partition_stop(p, p->failure_text);
+}
+
+static void wake_others(const struct partition *p) {
+	for (u32 i = 0; i < p->vcpu_count; i++)
+		cpu_wake(p->vcpus[i].cpu);
+}
+
+/* A partition that fails again and again waits longer each time: it must not keep the console busy. */
+static void begin_again(struct partition *p) {
+	say("partition %s: restarting", p->plan->name);
+	cpu_delay(RESTART_DELAY_MS * (u32)min_u64(p->round, RESTART_DELAYS_MAX));
+	p->failure = NULL;
+	p->failure_text[0] = 0;
+	p->phases = 0;
+	for (u32 i = 0; i < p->vcpu_count; i++) {
+		p->vcpus[i].requests = 0;
+		p->vcpus_running += p->vcpus[i].cpu->online;
+	}
+	p->state = PARTITION_LOADING;
+	__atomic_add_fetch(&p->round, 1, __ATOMIC_SEQ_CST);
+	wake_others(p);
+}
+
+/* Devices first: from here on nothing that the partition owned can reach memory or interrupt. */
+void partition_finish(struct partition *p) {
+	spin_lock(&p->lock);
+	vpci_reset(&p->vpci);
+	spin_unlock(&p->lock);
+	give_interrupts_back(p);
+	give_groups_back(p);
+	faults_drain();
+	guest_memory_clear(p);
+	if (p->line_length)
+		partition_output(p, '\n');
+	statistics_print(p);
+	if (p->failure)
+		say("partition %s: failed: %s", p->plan->name, p->failure);
+	else
+		say("partition %s: stopped", p->plan->name);
+	if (p->plan->restart == RESTART_ALWAYS ||
+	    (p->plan->restart == RESTART_ON_FAILURE && p->failure)) {
+		begin_again(p);
+		return;
+	}
+	p->state = PARTITION_STOPPED;
+	p->over = true;
+	wake_others(p);
+	if (!__atomic_sub_fetch(&machine.partitions_left, 1, __ATOMIC_SEQ_CST))
+		machine_idle();
+}

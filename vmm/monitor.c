@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+#include "pci_regs.h"
+
+/* Fault records, and the processor that looks after them when the file leaves one free. */
+
+#define MONITOR_PERIOD_MS 20
+#define FAULTS_SHOWN 10
+#define DRAIN_PERIOD_MS 20
+
+static const char *const access_names[] = {
+	[FAULT_DMA_READ] = "dma-read",
+	[FAULT_DMA_WRITE] = "dma-write",
+	[FAULT_INTERRUPT] = "interrupt",
+};
+
+static struct partition *owner_of(u32 function) {
+	u32 group = machine.inventory->functions[function].group;
+	u16 owner = machine.iommu.group_owner[group];
+
+	return owner ? &machine.partitions[owner - 1] : NULL;
+}
+
+/* The function that makes requests in this name: itself, or the first one behind a bridge that lends it. */
+static u32 requester_of(struct pci_address requester) {
+	const struct inventory *inventory = machine.inventory;
+	u32 function = inventory_find(inventory, requester);
+	struct pci_address aliases[GROUP_ALIASES];
+
+	for (u32 i = 0; function == NONE && i < inventory->function_count; i++) {
+		u64 count = min_u64(pci_dma_aliases(inventory, i, aliases, GROUP_ALIASES),
+				    GROUP_ALIASES);
+
+		for (u64 j = 0; j < count && !pci_is_bridge(&inventory->functions[i]); j++) {
+			if (pci_key(aliases[j]) == pci_key(requester))
+				function = i;
+		}
+	}
+	return function;
+}
+
+/* Faults of this function so far, those under another name included; of nobody: all together. */
+static u32 count_of(u32 function, const struct iommu_fault *fault) {
+	static u32 strangers;
+
+	if (function == NONE)
+		return ++strangers;
+	if (inventory_find(machine.inventory, fault->requester) == NONE)
+		machine.iommu.function_faults[function]++;
+	return machine.iommu.function_faults[function];
+}
+
+/* A storm is stopped at its source; the count goes on. */
+static void throttle(u32 function) {
+	const struct pci_function *f = &machine.inventory->functions[function];
+	char address[PCI_TEXT_SIZE];
+
+	machine.config->write(machine.config, f->address, PCI_COMMAND, 2,
+			      machine.config->read(machine.config, f->address, PCI_COMMAND, 2) &
+				      ~(u32)PCI_COMMAND_BUS_MASTER);
+	if (f->unit != NONE && machine.iommu.units[f->unit].ops->silence)
+		machine.iommu.units[f->unit].ops->silence(&machine.iommu.units[f->unit],
+							  pci_requester_id(f->address));
+	say("fault: device %s: more than %u faults, its bus mastering is now off",
+	    pci_text(address, f->address), FAULTS_SHOWN);
+}
+
+static void report(void *context, const struct iommu_fault *fault) {
+	u32 function = requester_of(fault->requester);
+	struct partition *p = function == NONE ? NULL : owner_of(function);
+	u32 count = count_of(function, fault);
+	char address[PCI_TEXT_SIZE];
+
+	(void)context;
+	if (count <= FAULTS_SHOWN)
+		say("fault: partition %s device %s %s 0x%016llx: %s", p ? p->plan->name : "none",
+		    pci_text(address, fault->requester), access_names[fault->access],
+		    (unsigned long long)fault->address, fault->reason);
+	if (count == FAULTS_SHOWN && function == NONE)
+		say("fault: further faults of unknown devices are not shown");
+	else if (count == FAULTS_SHOWN)
+		throttle(function);
+	if (!p)
+		return;
+	p->faults++;
+	if (p->plan->on_fault == FAULT_STOP)
+		partition_stop(p, "one of its devices was stopped by the IOMMU (on-fault = stop)");
+}
+
+void faults_drain(void) {
+	spin_lock(&machine.iommu_lock);
+	iommu_drain_faults(&machine.iommu, report, NULL);
+	spin_unlock(&machine.iommu_lock);
+}
+
+void faults_poll(void) {
+	static u64 last;
+	u64 now = cpu_tsc();
+
+	if (machine.monitor || now - last < machine.tsc_khz * DRAIN_PERIOD_MS)
+		return;
+	last = now;
+	faults_drain();
+}
+
+_Noreturn void monitor_loop(struct cpu *cpu) {
+	apic_timer_calibrate();
+	for (;;) {
+		faults_drain();
+		cpu_idle_for(cpu, MONITOR_PERIOD_MS);
+	}
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "boot_info.h"
+#include "machine.h"
+#include "memory.h"
+#include "partition_internal.h"
+
+/* Partitions are created once, before any of them runs: memory, tables, virtual processors and devices. */
+
+static bool is_listed(const struct partition *p, u32 group) {
+	for (u32 i = 0; i < p->group_count; i++) {
+		if (p->groups[i] == group)
+			return true;
+	}
+	return false;
+}
+
+static bool collect_groups(struct partition *p, struct arena *arena) {
+	u32 count = p->plan->function_count;
+
+	p->groups = arena_alloc(arena, count, sizeof(*p->groups));
+	p->first_interrupt = arena_alloc(arena, count, sizeof(*p->first_interrupt));
+	p->interrupt_counts = arena_alloc(arena, count, sizeof(*p->interrupt_counts));
+	if (count && (!p->groups || !p->first_interrupt || !p->interrupt_counts))
+		return false;
+	for (u32 i = 0; i < count; i++) {
+		const struct pci_function *f = &machine.inventory->functions[p->plan->functions[i]];
+
+		if (!is_listed(p, f->group))
+			p->groups[p->group_count++] = f->group;
+		p->interrupt_counts[i] = vpci_interrupt_count(f, machine.config);
+	}
+	return true;
+}
+
+static bool create_vcpus(struct partition *p, struct arena *arena) {
+	p->vcpu_count = p->plan->cpu_count;
+	p->vcpus = arena_alloc(arena, p->vcpu_count, sizeof(*p->vcpus));
+	for (u32 i = 0; p->vcpus && i < p->vcpu_count; i++) {
+		struct vcpu *vcpu = &p->vcpus[i];
+
+		vcpu->partition = p;
+		vcpu->number = i;
+		vcpu->cpu = cpu_by_index(p->plan->cpus[i]);
+		vcpu->cpu->vcpu = vcpu;
+		p->vcpus_running += vcpu->cpu->online;
+		if (!machine.vcpu_ops->create(vcpu, &machine.pool, (uintptr_t)p->nested.root))
+			return false;
+	}
+	return p->vcpus != NULL;
+}
+
+static bool create_domain(struct partition *p) {
+	return !p->group_count ||
+	       domain_create(&machine.iommu, &p->domain, p->index + 1, p->groups, p->group_count);
+}
+
+/* What virtual PCI reads and writes on the guest's behalf. */
+static bool map_trapped_registers(const struct partition *p) {
+	for (u32 i = 0; i < p->vpci.function_count; i++) {
+		const struct vpci_function *f = &p->vpci.functions[i];
+
+		for (u32 b = 0; b < PCI_BARS; b++) {
+			if (vpci_is_trapped(f, b) &&
+			    !map_registers(f->bars[b].host, f->bars[b].size))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Nested tables: RAM in large pages and its edges, registers, and some for BARs that move. */
+static u64 nested_pages(const struct partition_plan *plan) {
+	return 16 + 2 * (plan->memory_bytes / GIB) + 16 * plan->function_count;
+}
+
+/* Virtual processors, and what virtual PCI keeps of each function: its registers and MSI-X table. */
+static u64 state_pages(const struct partition_plan *plan) {
+	return 2 + plan->cpu_count + 16 * plan->function_count;
+}
+
+/* DMA tables where units know no 1 GiB pages, virtual processors, tables of registers that are trapped. */
+u64 partition_pages(const struct partition_plan *plan) {
+	return nested_pages(plan) + state_pages(plan) + 16 + 2 * (plan->memory_bytes / GIB) +
+	       8 * plan->function_count + 2 * plan->cpu_count;
+}
+
+static bool create_nested(struct partition *p) {
+	u64 pages = nested_pages(p->plan);
+	void *base = page_pool_take_run(&machine.pool, pages, PAGE_SIZE);
+
+	if (!base)
+		return false;
+	page_pool_init(&p->nested_pool, base, pages);
+	return page_tables_init(&p->nested, machine.vcpu_ops->nested_format, &p->nested_pool, 4,
+				machine.vcpu_ops->nested_leaf_level());
+}
+
+static bool create(struct partition *p) {
+	struct arena *arena = &p->state_arena;
+
+	arena->size = state_pages(p->plan) * PAGE_SIZE;
+	arena->base = page_pool_take_run(&machine.pool, state_pages(p->plan), PAGE_SIZE);
+	if (!arena->base)
+		return false;
+
+	guest_memory_plan(p, machine.inventory, machine.ecam_base);
+	guest_memory_init(p);
+	partition_devices_init(p);
+	return collect_groups(p, arena) && create_nested(p) && create_domain(p) &&
+	       guest_memory_map(p) && create_vcpus(p, arena) &&
+	       vpci_init(&p->vpci, &p->vpci_host, machine.inventory, p->plan->functions,
+			 p->plan->function_count, machine.ecam_base, arena) &&
+	       map_trapped_registers(p);
+}
+
+/* A processor that did not start: the others see the stop and finish the partition. */
+static void check_processors(struct partition *p) {
+	for (u32 i = 0; i < p->vcpu_count; i++) {
+		if (!p->vcpus[i].cpu->online)
+			partition_fail(p, "its processor %u did not start", p->plan->cpus[i]);
+	}
+	if (!p->vcpus_running)
+		partition_finish(p);
+}
+
+/* At every start, for everybody to read: what the file trusts, and who depends on it. */
+static void report_trust(const struct group_trust *trust) {
+	const struct inventory *inventory = machine.inventory;
+	u32 port = inventory_find(inventory, trust->port);
+	char address[PCI_TEXT_SIZE];
+
+	say("trust: port %s: %s", pci_text(address, trust->port), trust->reason);
+	for (u32 i = 0; i < machine.partition_count; i++) {
+		const struct partition_plan *p = machine.partitions[i].plan;
+		bool below = false;
+
+		for (u32 f = 0; f < p->function_count; f++) {
+			for (u32 at = p->functions[f]; at != NONE;
+			     at = inventory->functions[at].parent)
+				below |= at == port;
+		}
+		if (below)
+			say("trust: partition %s is not fully isolated: it relies on port %s",
+			    p->name, address);
+	}
+}
+
+bool partitions_create(struct text_sink *reason) {
+	struct arena *arena = machine.inventory->arena;
+
+	machine.partition_count = machine.plan.partition_count;
+	machine.partitions_left = machine.partition_count;
+	machine.partitions =
+		arena_alloc(arena, machine.partition_count, sizeof(*machine.partitions));
+	for (u32 i = 0; i < machine.partition_count; i++) {
+		struct partition *p = machine.partitions ? &machine.partitions[i] : NULL;
+
+		if (p) {
+			p->plan = &machine.plan.partitions[i];
+			p->index = i;
+			p->owner = (u16)(i + 1);
+			p->kernel = machine.images[i].kernel;
+			p->initrd = machine.images[i].initrd;
+		}
+		if (!p || !create(p)) {
+			text_print(reason, "partition %s: no memory left for its tables",
+				   machine.plan.partitions[i].name);
+			return false;
+		}
+	}
+	for (u32 i = 0; i < machine.plan.trust_count; i++)
+		report_trust(&machine.plan.trusts[i]);
+	for (u32 i = 0; i < machine.partition_count; i++)
+		check_processors(&machine.partitions[i]);
+	return true;
+}
+
+struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id) {
+	for (u32 i = 0; i < partition->vcpu_count; i++) {
+		if (partition->vcpus[i].cpu->apic_id == apic_id)
+			return &partition->vcpus[i];
+	}
+	return NULL;
+}

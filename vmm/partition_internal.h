@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "machine.h"
+
+/* vmm/start.c: builds the guest's tables and loads its images; failures are the partition's. */
+bool partition_load(struct partition *p, struct vcpu_state *state);
+
+/* vmm/statistics.c */
+void statistics_print(const struct partition *p);
+
+/* vmm/ownership.c: taking is all or a failed partition; giving back undoes what was taken. */
+bool take_groups(struct partition *p);
+void give_groups_back(struct partition *p);
+bool take_interrupts(struct partition *p);
+void give_interrupts_back(struct partition *p);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+#include "x86.h"
+
+/*
+ * The life of a virtual processor on its physical one: enter, look why it came back, go in again.
+ */
+
+static void inject_fault(struct vcpu *vcpu) {
+	machine.vcpu_ops->inject_exception(vcpu, EXCEPTION_GP, true, 0);
+}
+
+/* Moves RIP behind the instruction that left the guest. False: it could not be read or is none that we know. */
+static bool skip_instruction(struct vcpu *vcpu, const struct vcpu_exit *exit) {
+	u8 bytes[INSTRUCTION_BYTES_MAX];
+	size_t count;
+	u8 length;
+
+	if (exit->next_rip) {
+		vcpu->state.rip = exit->next_rip;
+		return true;
+	}
+	machine.vcpu_ops->load_state(vcpu);
+	count = guest_fetch(&vcpu->partition->memory, &vcpu->state, bytes);
+	length = instruction_length(bytes, count, guest_code_mode(&vcpu->state));
+	vcpu->state.rip += length;
+	if (guest_code_mode(&vcpu->state) != CODE_64)
+		vcpu->state.rip &= UINT32_MAX;
+	return length != 0;
+}
+
+static void complete(struct vcpu *vcpu, const struct vcpu_exit *exit) {
+	if (!skip_instruction(vcpu, exit))
+		partition_fail(vcpu->partition,
+			       "instruction at rip 0x%llx (exit 0x%llx) not understood",
+			       (unsigned long long)vcpu->state.rip, (unsigned long long)exit->code);
+}
+
+static u64 edx_eax(const struct vcpu *vcpu) {
+	return vcpu->state.gpr[GPR_RDX] << 32 | (u32)vcpu->state.gpr[GPR_RAX];
+}
+
+static void access_msr(struct vcpu *vcpu, const struct vcpu_exit *exit) {
+	u32 index = (u32)vcpu->state.gpr[GPR_RCX];
+	u64 value = 0;
+	bool good = exit->write ? guest_msr_write(vcpu, index, edx_eax(vcpu))
+				: guest_msr_read(vcpu, index, &value);
+
+	if (!good) {
+		__atomic_fetch_add(&vcpu->partition->ignored, 1, __ATOMIC_RELAXED);
+		inject_fault(vcpu);
+		return;
+	}
+	if (!exit->write) {
+		vcpu->state.gpr[GPR_RAX] = (u32)value;
+		vcpu->state.gpr[GPR_RDX] = value >> 32;
+	}
+	complete(vcpu, exit);
+}
+
+static void access_port(struct vcpu *vcpu, const struct vcpu_exit *exit) {
+	if (guest_port_access(vcpu, exit))
+		complete(vcpu, exit);
+	else
+		partition_fail(vcpu->partition, "string access to port 0x%x at rip 0x%llx",
+			       exit->port, (unsigned long long)vcpu->state.rip);
+}
+
+static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
+	switch (exit->reason) {
+	case EXIT_IO: access_port(vcpu, exit); break;
+	case EXIT_MSR:
+	case EXIT_ICR:
+	case EXIT_APIC: access_msr(vcpu, exit); break;
+	case EXIT_CPUID:
+		guest_cpuid(vcpu);
+		complete(vcpu, exit);
+		break;
+	case EXIT_NPF: guest_memory_fault(vcpu, exit); break;
+	case EXIT_XSETBV:
+		if (guest_xsetbv(vcpu, (u32)vcpu->state.gpr[GPR_RCX], edx_eax(vcpu)))
+			complete(vcpu, exit);
+		else
+			inject_fault(vcpu);
+		break;
+	case EXIT_HYPERCALL:
+	case EXIT_INSTRUCTION:
+		machine.vcpu_ops->inject_exception(vcpu, EXCEPTION_UD, false, 0);
+		break;
+	case EXIT_EXCEPTION:
+		if (exit->vector == EXCEPTION_MC)
+			partition_fail(vcpu->partition, "machine check on cpu %u",
+				       vcpu->cpu->index);
+		else
+			machine.vcpu_ops->inject_exception(vcpu, exit->vector, exit->has_error,
+							   exit->error);
+		break;
+	case EXIT_SHUTDOWN:
+		partition_fail(vcpu->partition, "triple fault on cpu %u", vcpu->cpu->index);
+		break;
+	case EXIT_INVALID:
+		partition_fail(vcpu->partition,
+			       "the processor refuses the state that cpu %u was brought into",
+			       vcpu->cpu->index);
+		break;
+	case EXIT_NMI:
+	case EXIT_NONE: break;
+	default:
+		partition_fail(vcpu->partition, "unexpected exit 0x%llx at rip 0x%llx on cpu %u",
+			       (unsigned long long)exit->code, (unsigned long long)vcpu->state.rip,
+			       vcpu->cpu->index);
+	}
+}
+
+/* MSR exits of the local APIC are counted apart. */
+static enum exit_reason refine(const struct vcpu *vcpu, const struct vcpu_exit *exit) {
+	u32 index = (u32)vcpu->state.gpr[GPR_RCX];
+
+	if (exit->reason != EXIT_MSR)
+		return exit->reason;
+	if (index == X2APIC_ICR)
+		return EXIT_ICR;
+	return index >= MSR_X2APIC && index <= MSR_X2APIC_LAST ? EXIT_APIC : EXIT_MSR;
+}
+
+void vcpu_request(struct vcpu *vcpu, u32 request) {
+	__atomic_fetch_or(&vcpu->requests, request, __ATOMIC_SEQ_CST);
+	cpu_wake(vcpu->cpu);
+}
+
+static bool take(struct vcpu *vcpu, u32 request) {
+	return __atomic_fetch_and(&vcpu->requests, ~request, __ATOMIC_SEQ_CST) & request;
+}
+
+/* False: the virtual processor is to leave for good. */
+static bool serve_requests(struct vcpu *vcpu) {
+	if (vcpu->requests & REQUEST_STOP)
+		return false;
+	if (take(vcpu, REQUEST_INIT)) {
+		cpu_drain_apic(vcpu->cpu);
+		vcpu->mode = VCPU_WAIT_STARTUP;
+	}
+	if (take(vcpu, REQUEST_STARTUP) && vcpu->mode == VCPU_WAIT_STARTUP) {
+		vcpu_startup_state(&vcpu->state, vcpu->startup_vector);
+		machine.vcpu_ops->set_state(vcpu);
+		vcpu->mode = VCPU_RUNNING;
+	}
+	if (take(vcpu, REQUEST_FLUSH))
+		machine.vcpu_ops->flush(vcpu);
+	return true;
+}
+
+void vcpu_loop(struct vcpu *vcpu) {
+	struct vcpu_exit exit;
+
+	while (serve_requests(vcpu)) {
+		if (vcpu->mode != VCPU_RUNNING) {
+			cpu_idle(vcpu->cpu);
+			continue;
+		}
+		machine.vcpu_ops->run(vcpu, &exit);
+		exit.reason = refine(vcpu, &exit);
+		vcpu->exits[exit.reason]++;
+		handle(vcpu, &exit);
+		faults_poll();
+	}
+	vcpu->mode = VCPU_OFF;
+}

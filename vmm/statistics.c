@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "partition_internal.h"
+
+static const char *const exit_names[EXIT_REASONS] = {
+	[EXIT_IO] = "io",
+	[EXIT_MSR] = "msr",
+	[EXIT_CPUID] = "cpuid",
+	[EXIT_NPF] = "npf",
+	[EXIT_NMI] = "nmi",
+	[EXIT_ICR] = "icr",
+	[EXIT_APIC] = "apic",
+	[EXIT_HYPERCALL] = "hypercall",
+	[EXIT_XSETBV] = "xsetbv",
+	[EXIT_INSTRUCTION] = "instruction",
+	[EXIT_EXCEPTION] = "exception",
+	[EXIT_SHUTDOWN] = "shutdown",
+	[EXIT_INVALID] = "invalid",
+	[EXIT_OTHER] = "other",
+};
+
+/* "exits 12 io 3 msr 4 ..." */
+static void print_counts(const u64 *exits, char *line, size_t size) {
+	struct text_buffer buffer;
+	u64 total = 0;
+
+	for (u32 i = 0; i < EXIT_NONE; i++)
+		total += exits[i];
+	text_buffer_init(&buffer, line, size);
+	text_print(&buffer.sink, "exits %llu", (unsigned long long)total);
+	for (u32 i = 0; i < EXIT_NONE; i++)
+		text_print(&buffer.sink, " %s %llu", exit_names[i], (unsigned long long)exits[i]);
+}
+
+void statistics_print(const struct partition *p) {
+	char line[320];
+
+	for (u32 phase = 0; phase < p->phases; phase++) {
+		print_counts(p->phase_exits[phase], line, sizeof(line));
+		say("phase %s %u: %s", p->plan->name, phase + 1, line);
+	}
+	for (u32 i = 0; i < p->vcpu_count; i++) {
+		print_counts(p->vcpus[i].exits, line, sizeof(line));
+		say("stats %s cpu %u: %s", p->plan->name, p->vcpus[i].cpu->index, line);
+	}
+}
+
+enum mark { MARK_BEGIN = 1, MARK_END = 2 };
+
+/* Counters of all the partition's processors; the access that ends a phase is not part of it. */
+void partition_mark(struct vcpu *vcpu, u8 value) {
+	struct partition *p = vcpu->partition;
+
+	spin_lock(&p->lock);
+	if (value == MARK_BEGIN) {
+		for (u32 i = 0; i < p->vcpu_count; i++)
+			memcpy(p->vcpus[i].mark, p->vcpus[i].exits, sizeof(vcpu->mark));
+	} else if (value == MARK_END && p->phases < PARTITION_PHASES) {
+		u64 *phase = p->phase_exits[p->phases++];
+
+		for (u32 i = 0; i < p->vcpu_count; i++) {
+			for (u32 reason = 0; reason < EXIT_REASONS; reason++)
+				phase[reason] +=
+					p->vcpus[i].exits[reason] - p->vcpus[i].mark[reason];
+		}
+		phase[EXIT_IO]--;
+	}
+	spin_unlock(&p->lock);
+}
