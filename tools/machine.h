@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "dump.h"
+#include "enumerate.h"
+
+/* A machine as a subcommand sees it: this one, or what files say of another. */
+
+#define ACPI_FILES_MAX 16
+
+struct machine_options {
+	const char *lspci; /* NULL: this machine, from sysfs */
+	const char *acpi[ACPI_FILES_MAX];
+	u32 acpi_count;
+};
+
+struct machine {
+	struct dump dump;
+	struct arena arena;
+	struct inventory inventory;
+};
+
+/*
+ * Takes --lspci FILE and --acpi FILE at *INDEX of the arguments, and moves it on. False: it is none of
+ * these, or lacks its file.
+ */
+bool machine_option(struct machine_options *options, int argc, char **argv, int *index);
+/* Inventory without groups; warnings stay in it. False with words on stderr. */
+bool machine_load(struct machine *machine, const struct machine_options *options);
+/* Prints the inventory's warnings on stderr. */
+void machine_print_warnings(const struct machine *machine);
+void machine_free(struct machine *machine);
