@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line is a list of words, done one after the other: victim, wait, dma, ports, msrs, memory,
+ * instructions, icr=APIC_ID, msi=APIC_ID, config; and
+ * triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
+ */
+#include "guest.h"
+#include <stddef.h>
+
+struct multiboot_info {
+	uint32_t flags, mem_lower, mem_upper, boot_device, command_line;
+};
+
+void attacker_main(const struct multiboot_info *info);
+
+/* The number after WORD= when the text begins with that; else WORD must stand alone. */
+static bool is_word(const char *text, const char *word, uint32_t *number) {
+	while (*word && *text == *word) {
+		text++;
+		word++;
+	}
+	if (*word)
+		return false;
+	*number = 0;
+	if (*text != '=')
+		return *text == 0 || *text == ' ';
+	for (text++; *text >= '0' && *text <= '9'; text++)
+		*number = *number * 10 + (uint32_t)(*text - '0');
+	return true;
+}
+
+static void run(const char *word, uint64_t ram_end) {
+	uint32_t number;
+
+	if (is_word(word, "victim", &number))
+		victim_run(ram_end);
+	else if (is_word(word, "dma", &number))
+		attack_dma();
+	else if (is_word(word, "wait", &number))
+		wait_for_commands();
+	else if (is_word(word, "ports", &number))
+		attack_ports();
+	else if (is_word(word, "msrs", &number))
+		attack_msrs();
+	else if (is_word(word, "memory", &number))
+		attack_memory(ram_end);
+	else if (is_word(word, "instructions", &number))
+		attack_instructions();
+	else if (is_word(word, "icr", &number))
+		attack_icr(number);
+	else if (is_word(word, "msi", &number))
+		attack_interrupts(number);
+	else if (is_word(word, "config", &number))
+		attack_config(ram_end);
+	else if (is_word(word, "triple-fault", &number))
+		triple_fault();
+	else if (is_word(word, "jump-beyond", &number))
+		jump_beyond(ram_end);
+	else if (is_word(word, "reserved-bits", &number))
+		reserved_bits();
+	else
+		print("guest: unknown word %s", word);
+}
+
+void attacker_main(const struct multiboot_info *info) {
+	const char *line = (const char *)(uint64_t)info->command_line;
+	uint64_t ram_end = MIB + info->mem_upper * 1024ull;
+
+	machine_init();
+	print("guest: ram ends at %x, apic id %u", ram_end, (uint64_t)apic_id());
+	for (;;) {
+		while (*line == ' ')
+			line++;
+		if (!*line)
+			break;
+		run(line, ram_end);
+		while (*line && *line != ' ')
+			line++;
+	}
+	print("attacker: done");
+	power_off();
+}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Partitions end and begin again by the file's policy, each alone."""
+import re
+
+from machine import ROOT, VMLINUZ
+
+ATTACKER = ROOT / "build" / "guest" / "attacker.elf"
+
+
+def test_a_partition_that_fails_begins_again_and_others_do_not_notice(boot):
+    """restart = on-failure: a triple fault is followed by a fresh start; restart = never stays ended."""
+    conf = """
+[partition again]
+cpus = 1
+memory = 32M
+kernel = attacker.elf
+cmdline = triple-fault
+restart = on-failure
+
+[partition once]
+cpus = 2
+memory = 32M
+kernel = attacker.elf
+cmdline = triple-fault
+
+[partition victim]
+cpus = 3
+memory = 64M
+kernel = attacker.elf
+cmdline = victim
+"""
+    machine = boot(conf=conf, files=[ATTACKER])
+    end = 0
+    for _ in range(3):
+        end = machine.wait_for(r"bulkhead: partition again: restarting\n", 120, after=end).end()
+        end = machine.wait_for(r"bulkhead: partition again: started\n", 120, after=end).end()
+    machine.wait_for(r"bulkhead: partition once: failed: triple fault", 120)
+    machine.wait_for(r"^\[victim\] victim: round \d+ changed 0 first 0x0 interrupts 0\n", 120, after=end)
+    assert not machine.lines(r"bulkhead: partition once: restarting")
+    assert not machine.lines(r"bulkhead: (panic|partition victim: (failed|stopped))")
+
+
+def test_a_reset_by_the_guest_is_seen_and_power_off_ends_the_machine(boot):
+    """Linux without a root file system panics and resets: the partition ends with that reason, and
+    when-idle = poweroff switches the machine off by its own ACPI tables."""
+    conf = """
+[hypervisor]
+when-idle = poweroff
+
+[partition linux]
+cpus = 1
+memory = 256M
+kernel = vmlinuz
+cmdline = "console=ttyS0 panic=-1"
+"""
+    machine = boot(conf=conf, files=[VMLINUZ])
+    machine.wait_for(r"bulkhead: partition linux: failed: the guest asked for a reset\n", 300)
+    machine.wait_for(r"bulkhead: idle\n", 60)
+    assert machine.wait_exit(60) == 0
+
+
+def test_trust_is_printed_and_marks_the_partition(boot):
+    """A trust line shows at every start, with the partition that depends on it."""
+    conf = """
+[hypervisor]
+trust = 0000:00:06.0 lab machine only
+
+[partition a]
+cpus = 1
+memory = 32M
+kernel = attacker.elf
+cmdline = ports
+device = /0000:00/06.0/00.0
+"""
+    machine = boot(conf=conf, files=[ATTACKER], devices=[
+        "-device", "ioh3420,id=rp6,bus=pcie.0,addr=6.0,chassis=60,slot=60", "-device", "edu,bus=rp6,addr=0.0"])
+    machine.wait_for(r"bulkhead: trust: port 0000:00:06\.0: lab machine only\n", 120)
+    machine.wait_for(r"bulkhead: trust: partition a is not fully isolated: it relies on port 0000:00:06\.0\n", 60)
+    machine.wait_for(r"bulkhead: partition a: stopped\n", 120)
+    groups = {m[1]: m[2] for m in re.finditer(r"bulkhead: group (\d+): (0000:00:06\.0.*)", machine.text)}
+    assert list(groups.values()) == ["0000:00:06.0"], "the trusted port stands alone"
