@@ -230,44 +230,52 @@ static void settle_multifunction(struct inventory *inventory) {
 				f[i].multifunction = f[k].multifunction = true;
 }
 
-/* Without any window there is segment 0, reached through ports. */
-static bool scan_init(struct scan *s, struct inventory *inventory, const struct pci_access *access,
-		      bool size_bars, u32 segment) {
-	bool found = !inventory->window_count && !segment;
+/* The lowest segment from FROM on; NONE after the last. Without any window there is segment 0. */
+static u32 next_segment(const struct inventory *inventory, u32 from) {
+	u32 lowest = inventory->window_count || from ? NONE : 0;
 
-	*s = (struct scan){.inventory = inventory,
-			   .access = access,
-			   .segment = (u16)segment,
-			   .size_bars = size_bars,
-			   .settled[0] = found};
+	for (u32 i = 0; i < inventory->window_count; i++)
+		if (inventory->windows[i].segment >= from)
+			lowest = (u32)min_u64(lowest, inventory->windows[i].segment);
+	return lowest;
+}
+
+static bool scan_segment(struct scan *s) {
+	const struct inventory *inventory = s->inventory;
+
+	s->settled[0] = !inventory->window_count;
 	for (u32 bus = 0; bus < BUSES; bus++) {
 		s->bridge[bus] = NONE;
-		s->reachable[bus] = found;
+		s->reachable[bus] = !inventory->window_count;
 	}
 	for (u32 i = 0; i < inventory->window_count; i++) {
 		const struct ecam_window *w = &inventory->windows[i];
 
-		if (w->segment != segment)
+		if (w->segment != s->segment)
 			continue;
+		s->settled[w->first_bus] = true;
 		for (u32 bus = w->first_bus; bus <= w->last_bus; bus++)
 			s->reachable[bus] = true;
-		s->settled[w->first_bus] = true;
-		found = true;
 	}
-	return found;
+	for (u32 bus = 0; bus < BUSES; bus++)
+		if (s->reachable[bus] && !scan_bus(s, (u8)bus))
+			return false;
+	return true;
 }
 
 bool pci_enumerate(struct inventory *inventory, const struct pci_access *access, bool size_bars) {
-	struct scan s;
+	u32 segment = next_segment(inventory, 0);
 
 	inventory->functions = NULL;
 	inventory->function_count = 0;
-	for (u32 segment = 0; segment <= UINT16_MAX; segment++) {
-		bool exists = scan_init(&s, inventory, access, size_bars, segment);
+	for (; segment != NONE; segment = next_segment(inventory, segment + 1)) {
+		struct scan s = {.inventory = inventory,
+				 .access = access,
+				 .segment = (u16)segment,
+				 .size_bars = size_bars};
 
-		for (u32 bus = 0; exists && bus < BUSES; bus++)
-			if (s.reachable[bus] && !scan_bus(&s, (u8)bus))
-				return false;
+		if (!scan_segment(&s))
+			return false;
 	}
 	settle_multifunction(inventory);
 	return true;
