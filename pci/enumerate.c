@@ -41,28 +41,31 @@ static void follow_bridge(struct scan *s, u32 index) {
 	const struct pci_function *f = &s->inventory->functions[index];
 	u32 secondary = f->secondary_bus, subordinate = f->subordinate_bus;
 	u32 above = s->bridge[f->address.bus];
-	const char *fault = NULL;
+	bool nested = true;
 	char text[PCI_TEXT_SIZE];
 
+	pci_text(text, f->address);
 	if (!secondary && !subordinate)
 		return; /* firmware did not number it */
 	if (secondary <= f->address.bus || subordinate < secondary || !s->reachable[secondary] ||
 	    s->settled[secondary]) {
-		fault = "not followed";
-		subordinate = 0;
+		inventory_warn(s->inventory, "%s: bridge to buses 0x%02x-0x%02x: not followed",
+			       text, secondary, subordinate);
+		return;
 	}
 	for (u32 bus = secondary; bus <= subordinate; bus++) {
-		bool nested = s->bridge[bus] == above;
+		bool free = s->bridge[bus] == above;
 
-		if (!nested)
-			fault = "overlaps another, or reaches out of the one above";
-		if (bus == secondary || (nested && !s->settled[bus]))
+		nested &= free;
+		if (bus == secondary || (free && !s->settled[bus]))
 			s->bridge[bus] = index;
-		s->settled[bus] |= bus == secondary;
 	}
-	if (fault)
-		inventory_warn(s->inventory, "%s: bridge to buses 0x%02x-0x%02x: %s",
-			       pci_text(text, f->address), secondary, f->subordinate_bus, fault);
+	s->settled[secondary] = true;
+	if (!nested)
+		inventory_warn(s->inventory,
+			       "%s: bridge to buses 0x%02x-0x%02x: overlaps another, or reaches "
+			       "out of the one above",
+			       text, secondary, subordinate);
 }
 
 /* Virtual functions answer with all ones as their vendor: they are found by arithmetic. */

@@ -218,6 +218,7 @@ static void region_rule(struct derivation *d) {
 			const struct reserved_region *a = &regions[i], *b = &regions[k];
 
 			if (a->function != NONE && b->function != NONE &&
+			    a->function != b->function &&
 			    max_u64(a->base, b->base) <= min_u64(a->limit, b->limit))
 				tie(d, GROUP_RESERVED_MEMORY, NONE, b->function, a->function);
 		}

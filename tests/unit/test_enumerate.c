@@ -102,6 +102,10 @@ static void hostile_bus_numbers(void **state) {
 	topology_endpoint(t, "END", PCIE_NONE, 255, 0, 0);
 	enumerate(t);
 	assert_int_equal(t->inventory.function_count, t->count);
+	assert_int_equal(function(t, "GOOD")->parent, NONE); /* SELF does not lead to its own bus */
+	for (u32 i = 0; i < t->inventory.function_count; i++)
+		assert_true(t->inventory.functions[i].parent == NONE ||
+			    t->inventory.functions[i].parent < i);
 	assert_int_equal(function(t, "BACK")->parent, topology_find(t, "GOOD"));
 	assert_int_equal(function(t, "ODD")->parent, topology_find(t, "WIDE"));
 	assert_int_equal(function(t, "END")->parent, topology_find(t, "ODD"));

@@ -554,6 +554,18 @@ static void shared_reserved_memory_joins(void **state) {
 	topology_expect(t, "A,B,C|D");
 	assert_true(topology_has_reason(t, "B", GROUP_RESERVED_MEMORY, NULL));
 	topology_free(t);
+
+	/* Two regions of one port say nothing about what is below it. */
+	t = two_ports(2, 0, true, true);
+	topology_enumerate(t);
+	struct reserved_region own[] = {
+		{0x1000, 0x1fff, true, true, topology_find(t, "RP0"), 0},
+		{0x1000, 0x2fff, true, true, topology_find(t, "RP0"), 0},
+	};
+	t->inventory.regions = own;
+	t->inventory.region_count = ARRAY_SIZE(own);
+	topology_expect(t, "RP0|A|RP1|B");
+	topology_free(t);
 }
 
 static void every_reason_has_words(void **state) {
