@@ -7,11 +7,6 @@ static inline void cpu_pause(void) {
 	__asm__ volatile("pause");
 }
 
-/* All earlier stores are visible before later ones. */
-static inline void cpu_store_fence(void) {
-	__asm__ volatile("sfence" ::: "memory");
-}
-
 static inline void cpu_fence(void) {
 	__asm__ volatile("mfence" ::: "memory");
 }

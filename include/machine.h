@@ -163,7 +163,6 @@ enum partition_state {
 struct partition {
 	const struct partition_plan *plan;
 	u32 index;
-	u16 owner; /* index + 1: name in group ownership and of its DMA domain */
 	volatile enum partition_state state;
 	const char *volatile failure; /* why it failed; NULL: it did not */
 	char failure_text[96];
@@ -195,7 +194,6 @@ struct partition {
 	char line[1024]; /* console output until its newline */
 	u32 line_length;
 	u64 ignored; /* accesses to nothing */
-	u64 faults;
 	u64 phase_exits[PARTITION_PHASES][EXIT_REASONS];
 	u32 phases;
 };
@@ -221,7 +219,6 @@ struct machine {
 	u64 tsc_khz;
 	u64 wall_clock_seconds; /* since 1970, at wall_clock_tsc */
 	u64 wall_clock_tsc;
-	u64 image_base, image_bytes;
 	u64 trampoline; /* a page below 1 MiB for starting processors */
 	u32 partitions_left; /* that have not stopped */
 };

@@ -48,7 +48,7 @@ static bool other_side(struct vcpu *vcpu, bool device_is_destination, u8 width, 
 				     : memory->write(memory, physical, value, width);
 }
 
-/* One element of MOVS, STOS or LODS; RIP stays until the count is used up. */
+/* One element of MOVS or STOS; RIP stays until the count is used up. */
 static bool string_step(struct vcpu *vcpu, const struct memory_instruction *i,
 			const struct vcpu_exit *exit) {
 	struct partition *p = vcpu->partition;

@@ -82,7 +82,6 @@ static void report(void *context, const struct iommu_fault *fault) {
 		throttle(function);
 	if (!p)
 		return;
-	p->faults++;
 	if (p->plan->on_fault == FAULT_STOP)
 		partition_stop(p, "one of its devices was stopped by the IOMMU (on-fault = stop)");
 }

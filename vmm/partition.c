@@ -158,7 +158,6 @@ bool partitions_create(struct text_sink *reason) {
 		if (p) {
 			p->plan = &machine.plan.partitions[i];
 			p->index = i;
-			p->owner = (u16)(i + 1);
 			p->kernel = machine.images[i].kernel;
 			p->initrd = machine.images[i].initrd;
 		}
