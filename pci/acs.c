@@ -14,12 +14,12 @@
 #define ACS_DWORD_CONTROL 8
 
 static u32 control_offset(const struct pci_function *f) {
-	return f->acs + (quirks(f) & QUIRK_ACS_DWORDS ? ACS_DWORD_CONTROL : ACS_CONTROL);
+	return f->acs + (f->quirks & QUIRK_ACS_DWORDS ? ACS_DWORD_CONTROL : ACS_CONTROL);
 }
 
 void acs_read(const struct pci_access *access, struct pci_function *f) {
 	f->acs_capability = (u16)config_read(access, f->address, f->acs + ACS_CAPABILITY, 2);
-	if (quirks(f) & QUIRK_NO_SOURCE_VALIDATION)
+	if (f->quirks & QUIRK_NO_SOURCE_VALIDATION)
 		f->acs_capability &= ~(u32)ACS_SOURCE_VALIDATION;
 	f->acs_control = (u16)config_read(access, f->address, control_offset(f), 2);
 	f->acs_firmware = f->acs_control;
@@ -90,11 +90,11 @@ u16 acs_missing(const struct pci_function *f) {
 }
 
 bool acs_controls_fail(const struct pci_function *f) {
-	return f->acs && acs_missing(f) && !(quirks(f) & (QUIRK_ISOLATES | QUIRK_OPEN));
+	return f->acs && acs_missing(f) && !(f->quirks & (QUIRK_ISOLATES | QUIRK_OPEN));
 }
 
 bool acs_isolates(const struct pci_function *f) {
-	u32 known = quirks(f) & (QUIRK_ISOLATES | QUIRK_OPEN);
+	u32 known = f->quirks & (QUIRK_ISOLATES | QUIRK_OPEN);
 
 	if (known)
 		return known & QUIRK_ISOLATES;

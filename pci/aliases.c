@@ -36,7 +36,7 @@ static void add_own(struct alias_list *list, const struct pci_function *f) {
 	u16 segment = f->address.segment;
 	u32 own = pci_requester_id(f->address);
 	u32 bus = (u32)f->address.bus << 8;
-	u32 known = quirks(f);
+	u32 known = f->quirks;
 
 	add(list, segment, own);
 	add(list, segment, f->table_alias);
@@ -53,22 +53,15 @@ static void add_own(struct alias_list *list, const struct pci_function *f) {
 }
 
 /* The requester ID that BRIDGE makes of those from below; false: it leaves them alone. */
-static bool bridge_alias(const struct inventory *inventory, const struct pci_function *bridge,
-			 u16 *requester_id) {
-	u32 known = quirks(bridge);
+static bool bridge_alias(const struct pci_function *bridge, u16 *requester_id) {
 	u8 type = bridge->pcie_type;
+	bool names_bus = type == PCIE_TO_PCI_BRIDGE || bridge->quirks & QUIRK_HIDDEN_PCIE_BRIDGE;
 
 	if (pcie_link_type(type) || type == PCIE_UPSTREAM_PORT ||
-	    (type == PCIE_TO_PCI_BRIDGE && known & QUIRK_KEEPS_IDS))
+	    (type == PCIE_TO_PCI_BRIDGE && bridge->quirks & QUIRK_KEEPS_IDS))
 		return false;
-	if (known & QUIRK_HIDDEN_PCIE_BRIDGE) {
-		u8 above = inventory->functions[bridge->parent].pcie_type;
-
-		if (above != PCIE_NONE && above != PCIE_TO_PCI_BRIDGE)
-			type = PCIE_TO_PCI_BRIDGE;
-	}
-	*requester_id = type == PCIE_TO_PCI_BRIDGE ? (u16)(bridge->secondary_bus << 8)
-						   : pci_requester_id(bridge->address);
+	*requester_id =
+		names_bus ? (u16)(bridge->secondary_bus << 8) : pci_requester_id(bridge->address);
 	return true;
 }
 
@@ -83,7 +76,7 @@ u32 pci_dma_aliases(const struct inventory *inventory, u32 function, struct pci_
 		f = &inventory->functions[f->parent];
 		if (!pci_is_bridge(f))
 			add_own(&list, f); /* a controller that sends for its own bus */
-		else if (bridge_alias(inventory, f, &renamed))
+		else if (bridge_alias(f, &renamed))
 			add(&list, f->address.segment, renamed);
 	}
 	return list.count;
@@ -96,7 +89,7 @@ u16 pci_interrupt_requester(const struct inventory *inventory, u32 function) {
 
 	while (f->parent != NONE) {
 		f = &inventory->functions[f->parent];
-		if (pci_is_bridge(f) && bridge_alias(inventory, f, &renamed))
+		if (pci_is_bridge(f) && bridge_alias(f, &renamed))
 			requester_id = renamed;
 	}
 	return requester_id;

@@ -145,6 +145,4 @@ void capabilities_read(struct inventory *inventory, const struct pci_access *acc
 	w.extended = true;
 	w.next = PCI_EXTENDED_FIRST;
 	walk_list(inventory, f, w);
-	if (f->acs)
-		acs_read(access, f);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "quirks.h"
 #include "scan.h"
 #include "text.h"
 
@@ -281,5 +282,12 @@ bool pci_enumerate(struct inventory *inventory, const struct pci_access *access,
 			return false;
 	}
 	settle_multifunction(inventory);
+	for (u32 i = 0; i < inventory->function_count; i++) {
+		struct pci_function *f = &inventory->functions[i];
+
+		quirks_find(inventory, f);
+		if (f->acs)
+			acs_read(access, f);
+	}
 	return true;
 }

@@ -139,7 +139,7 @@ static void topology_rules(struct derivation *d) {
 		if (above != NONE && d->functions[above].pcie_type == PCIE_UPSTREAM_PORT &&
 		    function->physical == NONE &&
 		    (!pci_is_bridge(function) || function->pcie_type != PCIE_DOWNSTREAM_PORT ||
-		     quirks(function) & QUIRK_ALIASES))
+		     function->quirks & QUIRK_ALIASES))
 			share(d, GROUP_SWITCH_PEERS, f, above, above);
 		if (!pci_is_bridge(function))
 			share(d, GROUP_REAL_DMA, f, f, f);

@@ -11,7 +11,7 @@ enum condition {
 	IF_ROOT_PORT,
 	IF_INTEGRATED, /* endpoint of the root complex */
 	IF_SOUTHBRIDGE, /* one of several functions on a root bus */
-	IF_HIDDEN, /* a bridge on another bus than a root bus, without PCI Express capability */
+	IF_HIDDEN, /* a bridge without PCI Express capability, below a link of PCI Express */
 	IF_OTHER_BRIDGE, /* by its class */
 	IF_VGA,
 	IF_BOARD, /* of certain subsystem IDs */
@@ -111,7 +111,14 @@ static const struct quirk_row rows[] = {
 	/* clang-format on */
 };
 
-static bool holds(u8 condition, const struct pci_function *f) {
+/* Below anything of PCI Express but a bridge to conventional PCI. */
+static bool below_link(const struct inventory *inventory, const struct pci_function *f) {
+	u8 above = f->parent == NONE ? PCIE_NONE : inventory->functions[f->parent].pcie_type;
+
+	return above != PCIE_NONE && above != PCIE_TO_PCI_BRIDGE;
+}
+
+static bool holds(const struct inventory *inventory, const struct pci_function *f, u8 condition) {
 	switch (condition) {
 	case IF_LINK_PORT: return pcie_link_type(f->pcie_type);
 	case IF_ROOT_PORT: return f->pcie_type == PCIE_ROOT_PORT;
@@ -119,7 +126,7 @@ static bool holds(u8 condition, const struct pci_function *f) {
 	case IF_SOUTHBRIDGE: return f->multifunction && f->parent == NONE;
 	case IF_HIDDEN:
 		return f->header_type == PCI_HEADER_BRIDGE && f->pcie_type == PCIE_NONE &&
-		       f->parent != NONE;
+		       below_link(inventory, f);
 	case IF_OTHER_BRIDGE: return pci_class(f) == PCI_CLASS_OTHER_BRIDGE;
 	case IF_VGA: return pci_class(f) == CLASS_VGA;
 	case IF_BOARD:
@@ -130,15 +137,13 @@ static bool holds(u8 condition, const struct pci_function *f) {
 	}
 }
 
-u32 quirks(const struct pci_function *f) {
-	u32 found = 0;
-
+void quirks_find(const struct inventory *inventory, struct pci_function *f) {
+	f->quirks = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct quirk_row *row = &rows[i];
 
 		if (row->vendor == f->vendor && f->device >= row->first && f->device <= row->last &&
-		    holds(row->condition, f))
-			found |= row->quirks;
+		    holds(inventory, f, row->condition))
+			f->quirks |= row->quirks;
 	}
-	return found;
 }

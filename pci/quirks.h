@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "pci.h"
+#include "inventory.h"
 
 /* What devices do without saying so in configuration space, or say and do not do. */
 enum quirk {
@@ -16,11 +16,12 @@ enum quirk {
 	QUIRK_ALIAS_FIVE_EACH = 1 << 8, /* functions 0 to 4 of every device */
 	QUIRK_ALIAS_BUS = 1 << 9, /* all of the bus */
 	QUIRK_ALIASES = 0x3f << 4, /* any of these */
-	QUIRK_HIDDEN_PCIE_BRIDGE = 1 << 10, /* a PCIe-to-PCI bridge without its capability */
+	QUIRK_HIDDEN_PCIE_BRIDGE =
+		1 << 10, /* a PCIe-to-PCI bridge without its capability, below PCI Express */
 	QUIRK_KEEPS_IDS = 1 << 11, /* a PCIe-to-PCI bridge that passes requester IDs */
 	QUIRK_NO_FLR = 1 << 12, /* a function level reset hangs it, or is not carried out */
 	QUIRK_NO_POWER_RESET = 1 << 13, /* says that D3hot resets it, and it does not */
 };
 
-/* All of enum quirk that hold for a function. */
-u32 quirks(const struct pci_function *f);
+/* Fills the quirks of one function; all of the inventory's must have been found. */
+void quirks_find(const struct inventory *inventory, struct pci_function *f);

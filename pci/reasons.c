@@ -55,7 +55,7 @@ static void say_acs(const struct pci_function *f, struct text_sink *out) {
 	bool open = acs_controls_fail(f);
 	const char *glue = " has ACS with ";
 
-	if (quirks(f) & QUIRK_OPEN)
+	if (f->quirks & QUIRK_OPEN)
 		text_print(out, " is known not to isolate");
 	else if (f->pcie_type == PCIE_NONE)
 		text_print(out, " is conventional PCI");

@@ -34,7 +34,7 @@ static void change(const struct target *t, u32 offset, u32 clear, u32 set) {
 
 enum reset_method pci_reset_method(const struct inventory *inventory, u32 function) {
 	const struct pci_function *f = &inventory->functions[function];
-	u32 known = quirks(f);
+	u32 known = f->quirks;
 
 	if (pci_is_bridge(f))
 		return RESET_NONE;

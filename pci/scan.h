@@ -13,7 +13,7 @@ void config_write(const struct pci_access *access, struct pci_address address, u
 /* Fills the offsets of capabilities and what hangs on them; the header must have been read. */
 void capabilities_read(struct inventory *inventory, const struct pci_access *access,
 		       struct pci_function *f);
-/* Fills the ACS registers of a function that has the capability. */
+/* Fills the ACS registers of a function that has the capability; its quirks must be known. */
 void acs_read(const struct pci_access *access, struct pci_function *f);
 /* Fills bars[]: addresses, and sizes when SIZE is set (decoding is off for that moment). */
 void bars_read(struct inventory *inventory, const struct pci_access *access, struct pci_function *f,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../../pci/quirks.h"
 #include "model/vpci_model.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,29 +72,35 @@ static bool reset(u32 function) {
 	return pci_reset_function(&m.inventory, function, &slow, wait);
 }
 
+/* Of a function whose header has changed. */
+static enum reset_method method(u32 function) {
+	quirks_find(&m.inventory, &m.infos[function]);
+	return pci_reset_method(&m.inventory, function);
+}
+
 static void test_methods(void **state) {
 	struct pci_function *f = &m.infos[0];
 
 	(void)state;
-	assert_int_equal(pci_reset_method(&m.inventory, 0), RESET_FLR);
-	assert_int_equal(pci_reset_method(&m.inventory, 1), RESET_POWER_STATE);
-	assert_int_equal(pci_reset_method(&m.inventory, 2), RESET_AF_FLR);
+	assert_int_equal(method(0), RESET_FLR);
+	assert_int_equal(method(1), RESET_POWER_STATE);
+	assert_int_equal(method(2), RESET_AF_FLR);
 	f->vendor = 0x1022;
 	f->device = 0x149c;
-	assert_int_equal(pci_reset_method(&m.inventory, 0), RESET_POWER_STATE);
+	assert_int_equal(method(0), RESET_POWER_STATE);
 	f->vendor = 0xd063;
 	f->device = 0x1000;
 	f->revision = 2;
-	assert_int_equal(pci_reset_method(&m.inventory, 0), RESET_FLR);
+	assert_int_equal(method(0), RESET_FLR);
 	f->revision = 1;
 	f->pm = 0;
-	assert_int_equal(pci_reset_method(&m.inventory, 0), RESET_NONE);
+	assert_int_equal(method(0), RESET_NONE);
 	m.infos[1].header_type = 1;
-	assert_int_equal(pci_reset_method(&m.inventory, 1), RESET_NONE);
+	assert_int_equal(method(1), RESET_NONE);
 	m.infos[1].header_type = 0;
 	m.infos[1].vendor = 0x1002;
 	m.infos[1].class_code = 0x030000;
-	assert_int_equal(pci_reset_method(&m.inventory, 1), RESET_NONE);
+	assert_int_equal(method(1), RESET_NONE);
 	assert_string_equal(reset_method_name(RESET_FLR), "flr");
 	assert_string_equal(reset_method_name(RESET_NONE), "none");
 	assert_string_equal(reset_method_name((enum reset_method)77), "unknown");
