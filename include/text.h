@@ -20,8 +20,8 @@ struct text_buffer {
 void text_buffer_init(struct text_buffer *buffer, char *data, size_t size);
 
 /*
- * Formats %s %.*s %c %d %u %x with the length modifiers l, ll and z, a minimum width with leading
- * zeros or blanks, '-' for left alignment, '#' for 0x, and %%. Nothing else: no floating point.
+ * Formats %s %.*s %% and %u %x: these with l or ll, '#' for 0x, and a width that is filled up with
+ * zeros (%04x). Nothing else: the rest of the format is printed as it is.
  */
 __attribute__((format(printf, 2, 3))) void text_print(struct text_sink *sink, const char *format,
 						      ...);

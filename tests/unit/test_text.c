@@ -23,25 +23,21 @@ static void prints_what_the_c_library_prints(void **state) {
 	(void)state;
 	SAME("nothing to do");
 	SAME("100%%");
-	SAME("%d %d %d", 0, INT_MIN, INT_MAX);
 	SAME("%u %x", UINT_MAX, UINT_MAX);
-	SAME("%ld %ld %lu", LONG_MIN, LONG_MAX, ULONG_MAX);
-	SAME("%lld %llu %llx", LLONG_MIN, ULLONG_MAX, ULLONG_MAX);
-	SAME("%zu %zx", SIZE_MAX, SIZE_MAX);
-	SAME("[%5d] [%-5d] [%05d]", -42, -42, -42);
-	SAME("[%2d] [%1u] [%02x]", 12345, 12345u, 0xabcdefu);
-	SAME("[%8x] [%08x] [%-8x]", 0xabcu, 0xabcu, 0xabcu);
-	SAME("[%#x] [%#10x] [%#010x] [%-#10x] [%#018llx]", 1u, 1u, 1u, 1u, 0xfed80000ull);
-	SAME("[%s] [%6s] [%-6s] [%2s]", "abc", "abc", "abc", "abc");
-	SAME("[%.*s] [%.2s] [%5.1s] [%.0s] [%.*s]", 2, "abc", "abc", "abc", "abc", -1, "abc");
-	SAME("%c%c[%3c][%-3c]", 'x', 'y', 'z', 'w');
+	SAME("%u %x %lu %lx", 0u, 0u, 0ul, 0ul);
+	SAME("%lu %lx", ULONG_MAX, ULONG_MAX);
+	SAME("%llu %llx", ULLONG_MAX, ULLONG_MAX);
+	SAME("[%02u] [%01u] [%02x]", 12345u, 12345u, 0xabcdefu);
+	SAME("[%08x] [%04x] [%016llx]", 0xabcu, 0xabcdu, 0xfed80000ull);
+	SAME("[%#x] [%#010x] [%#018llx]", 1u, 1u, 0xfed80000ull);
+	SAME("[%s] [%s]", "abc", "");
+	SAME("[%.*s] [%.*s] [%.*s]", 2, "abc", 0, "abc", -1, "abc");
 }
 
 static void precision_bounds_an_unterminated_string(void **state) {
 	char four[4] = {'A', 'P', 'I', 'C'}, line[16];
 
 	(void)state;
-	assert_string_equal(text_format(line, sizeof(line), "%.4s", four), "APIC");
 	assert_string_equal(text_format(line, sizeof(line), "%.*s", 4, four), "APIC");
 }
 
@@ -54,17 +50,20 @@ static void prefix_stands_before_zero_too(void **state) {
 
 static void an_unknown_conversion_ends_the_arguments(void **state) {
 	char line[64];
-	const char *format = "%d %p %s";
+	const char *format = "%u %p %s";
 
 	(void)state;
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	assert_string_equal(text_format(line, sizeof(line), format, 1, NULL, NULL), "1 %p %s");
+	assert_string_equal(text_format(line, sizeof(line), format, 1u, NULL, NULL), "1 %p %s");
 	format = "end %";
 	assert_string_equal(text_format(line, sizeof(line), format), "end %");
 	format = "end %08";
 	assert_string_equal(text_format(line, sizeof(line), format), "end %08");
-	format = "end %5l";
-	assert_string_equal(text_format(line, sizeof(line), format), "end %5l");
+	format = "end %08l";
+	assert_string_equal(text_format(line, sizeof(line), format), "end %08l");
+	/* What the C library would fill up with blanks. */
+	format = "%5u";
+	assert_string_equal(text_format(line, sizeof(line), format, 1u), "%5u");
 }
 
 static void a_null_string_is_named(void **state) {
