@@ -48,6 +48,3 @@ void power_off_find(const struct acpi_tables *tables, u16 *port, u16 *value);
 /* boot/leave.c */
 void devices_quiesce(const struct inventory *inventory, const struct pci_access *config);
 bool firmware_leave(void);
-
-/* boot/report.c */
-void report_inventory(const struct inventory *inventory, const char *processor_kind);

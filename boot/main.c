@@ -2,6 +2,7 @@
 #include "config_access.h"
 #include "firmware.h"
 #include "machine.h"
+#include "survey.h"
 #include "version.h"
 #include "x86.h"
 
@@ -185,6 +186,7 @@ static EFI_STATUS run(const struct acpi_tables *tables) {
 	u64 length = 0;
 	char *text = load_option("survey") ? NULL : file_read(CONFIG_NAME, &length);
 	bool kind = choose_processor_kind();
+	struct survey_facts facts = {0};
 
 	if (text)
 		config_trusts(text, length, &arena, &trusts, &trust_count);
@@ -192,7 +194,8 @@ static EFI_STATUS run(const struct acpi_tables *tables) {
 		say("error: no memory left for isolation groups");
 		return EFI_OUT_OF_RESOURCES;
 	}
-	report_inventory(&inventory, kind ? boot.vcpu_ops->name : "unsupported");
+	facts.processor = kind ? boot.vcpu_ops->name : "unsupported";
+	survey_brief(&inventory, &facts, &console);
 	if (!text) {
 		say("survey: no %s beside the image or at the root of its volume", CONFIG_NAME);
 		return EFI_SUCCESS;
