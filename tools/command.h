@@ -10,4 +10,5 @@ enum command_status {
 
 /* Each gets the arguments after its name. */
 int command_groups(int argc, char **argv);
+int command_acpi(int argc, char **argv);
 int command_check(int argc, char **argv);

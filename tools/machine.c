@@ -5,9 +5,9 @@
 #include "sysfs.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ARENA_BYTES (128 * MIB)
-#define TABLE_BYTES_MAX (16 * MIB)
 #define SYSFS_TABLES "/sys/firmware/acpi/tables/"
 
 bool machine_option(struct machine_options *options, int argc, char **argv, int *index) {
@@ -69,53 +69,43 @@ static bool load_functions(struct machine *machine, const char *path) {
 	return fine;
 }
 
-/* Bytes of a file that live as long as the arena. A file that MAY_LACK is no error. */
-static bool load_table(struct machine *machine, const char *path, bool may_lack,
-		       struct acpi_table *table) {
-	FILE *file = fopen(path, "rb");
-	u8 *bytes = malloc(TABLE_BYTES_MAX);
-	size_t size = file && bytes ? fread(bytes, 1, TABLE_BYTES_MAX, file) : 0;
-	u8 *kept = size ? arena_alloc(&machine->arena, size, 1) : NULL;
+static bool load_file(struct machine *machine, const char *path) {
+	struct table_file *file = &machine->tables[machine->table_files];
+	char error[128];
 
-	if (!file && !may_lack)
-		perror(path);
-	if (kept)
-		memcpy(kept, bytes, size);
-	if (file)
-		fclose(file);
-	free(bytes);
-	*table = (struct acpi_table){kept, kept ? (u32)size : 0};
-	if (file && !kept)
-		fprintf(stderr, "bulkhead: %s: nothing could be read\n", path);
-	return kept || may_lack;
-}
-
-static bool has_signature(const struct acpi_table *table, const char *signature) {
-	return table->size >= 4 && !memcmp(table->data, signature, 4);
+	if (table_file_read(file, path, error, sizeof(error))) {
+		machine->table_files++;
+		return true;
+	}
+	fprintf(stderr, "bulkhead: %s: %s\n", path, error);
+	return false;
 }
 
 /* Tables by name of file, or this machine's. */
-static bool load_tables(struct machine *machine, const struct machine_options *options,
-			struct acpi_table *tables, u32 *count) {
+static bool load_tables(struct machine *machine, const struct machine_options *options) {
 	static const char *const own[] = {SYSFS_TABLES "APIC", SYSFS_TABLES "MCFG",
 					  SYSFS_TABLES "DMAR", SYSFS_TABLES "IVRS"};
 	bool fine = true;
 
-	*count = options->acpi_count;
-	for (u32 i = 0; i < *count; i++)
-		fine &= load_table(machine, options->acpi[i], false, &tables[i]);
-	if (!*count && !options->lspci)
-		for (*count = 0; *count < ARRAY_SIZE(own); ++*count)
-			load_table(machine, own[*count], true, &tables[*count]);
+	for (u32 i = 0; i < options->acpi_count; i++)
+		fine &= load_file(machine, options->acpi[i]);
+	if (!options->acpi_count && !options->lspci)
+		for (u32 i = 0; i < ARRAY_SIZE(own); i++)
+			if (!access(own[i], F_OK))
+				load_file(machine, own[i]);
 	return fine;
 }
 
-static void parse_tables(struct inventory *inventory, const struct acpi_table *tables, u32 count,
-			 const char *signature,
+static void parse_tables(struct machine *machine, const char *signature,
 			 bool (*parse)(struct inventory *inventory, struct acpi_table table)) {
-	for (u32 i = 0; i < count; i++)
-		if (has_signature(&tables[i], signature) && !parse(inventory, tables[i]))
-			inventory_warn(inventory, "table %s cannot be used", signature);
+	for (u32 i = 0; i < machine->table_files; i++)
+		for (u32 k = 0; k < machine->tables[i].count; k++) {
+			struct acpi_table table = machine->tables[i].tables[k];
+
+			if (table_is(&table, signature) && !parse(&machine->inventory, table))
+				inventory_warn(&machine->inventory, "table %s cannot be used",
+					       signature);
+		}
 }
 
 /* Without extended space nobody can tell whether a port has ACS: say so instead of blaming ports. */
@@ -134,8 +124,6 @@ static void warn_short_spaces(struct inventory *inventory) {
 
 bool machine_load(struct machine *machine, const struct machine_options *options) {
 	struct inventory *inventory = &machine->inventory;
-	struct acpi_table tables[ACPI_FILES_MAX];
-	u32 count;
 
 	*machine = (struct machine){.arena.size = ARENA_BYTES};
 	dump_init(&machine->dump);
@@ -145,19 +133,18 @@ bool machine_load(struct machine *machine, const struct machine_options *options
 		fprintf(stderr, "bulkhead: no memory\n");
 		return false;
 	}
-	if (!load_functions(machine, options->lspci) ||
-	    !load_tables(machine, options, tables, &count))
+	if (!load_functions(machine, options->lspci) || !load_tables(machine, options))
 		return false;
-	parse_tables(inventory, tables, count, "APIC", madt_parse);
-	parse_tables(inventory, tables, count, "MCFG", mcfg_parse);
+	parse_tables(machine, "APIC", madt_parse);
+	parse_tables(machine, "MCFG", mcfg_parse);
 	if (!dump_windows(&machine->dump, inventory) ||
 	    !pci_enumerate(inventory, &machine->dump.access, false)) {
 		fprintf(stderr, "bulkhead: no memory\n");
 		return false;
 	}
 	acs_enable(inventory, &machine->dump.access);
-	parse_tables(inventory, tables, count, "DMAR", dmar_parse);
-	parse_tables(inventory, tables, count, "IVRS", ivrs_parse);
+	parse_tables(machine, "DMAR", dmar_parse);
+	parse_tables(machine, "IVRS", ivrs_parse);
 	warn_short_spaces(inventory);
 	return true;
 }
@@ -174,5 +161,7 @@ void machine_print_warnings(const struct machine *machine) {
 
 void machine_free(struct machine *machine) {
 	dump_free(&machine->dump);
+	for (u32 i = 0; i < machine->table_files; i++)
+		table_file_free(&machine->tables[i]);
 	free(machine->arena.base);
 }

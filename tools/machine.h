@@ -2,6 +2,7 @@
 #pragma once
 #include "dump.h"
 #include "enumerate.h"
+#include "table_file.h"
 
 /* A machine as a subcommand sees it: this one, or what files say of another. */
 
@@ -15,13 +16,15 @@ struct machine_options {
 
 struct machine {
 	struct dump dump;
+	struct table_file tables[ACPI_FILES_MAX];
+	u32 table_files;
 	struct arena arena;
 	struct inventory inventory;
 };
 
 /*
- * Takes --lspci FILE and --acpi FILE at *INDEX of the arguments, and moves it on. False: it is none of
- * these, or lacks its file.
+ * Takes --lspci FILE and --acpi FILE (a table, or acpidump's text) at *INDEX of the arguments, and
+ * moves it on. False: it is none of these, or lacks its file.
  */
 bool machine_option(struct machine_options *options, int argc, char **argv, int *index);
 /* Inventory without groups; warnings stay in it. False with words on stderr. */

@@ -12,6 +12,7 @@ static const struct command {
 	const char *use;
 } commands[] = {
 	{"groups", command_groups, "[--json | --dot] [--lspci FILE] [--acpi FILE]..."},
+	{"acpi", command_acpi, "FILE... [--json]"},
 	{"check", command_check, "FILE [--lspci FILE] [--acpi FILE]..."},
 };
 
