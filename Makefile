@@ -79,10 +79,17 @@ $(BUILD)/gen/%.h: vmm/%.asl
 	  echo 'static const unsigned char $*_aml[] = {'; \
 	  od -An -v -tx1 $(BUILD)/gen/$*.aml | sed 's/ \(..\)/ 0x\1,/g'; echo '};'; } > $@
 
+# What devices do without saying so: rows of text become rows of a table.
+$(BUILD)/gen/quirk_rows.h: pci/quirks.txt pci/quirks.h $(TOOLS)/make-quirks.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-quirks.py $< pci/quirks.h $@
+
+GENERATED := $(ASL_HEADERS) $(BUILD)/gen/quirk_rows.h
+
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)
 
-$(BUILD)/obj/%.o: %.c Makefile | $(ASL_HEADERS)
+$(BUILD)/obj/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(IMAGE_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
@@ -114,7 +121,7 @@ COMMAND_OBJ := $(COMMAND_SRC:%.c=$(BUILD)/hosted/%.o)
 
 command: $(if $(COMMAND_SRC),$(BUILD)/bulkhead)
 
-$(BUILD)/hosted/%.o: %.c Makefile | $(ASL_HEADERS)
+$(BUILD)/hosted/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,HOST,$<)
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
@@ -140,7 +147,7 @@ FUZZED_OBJ := $(TESTED_SRC:%.c=$(BUILD)/fuzzed/%.o)
 .PRECIOUS: $(BUILD)/san/%.o $(BUILD)/fuzzed/%.o
 
 # Drivers reach their registers through the model that a test brings along, not through pointers.
-$(BUILD)/san/%.o: %.c Makefile | $(ASL_HEADERS)
+$(BUILD)/san/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,SAN,$<)
 	$(Q)$(CC) -Itests/unit/model -Itests/unit $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
@@ -159,7 +166,7 @@ unit-programs: $(UNIT_TESTS)
 unit:
 	@$(TOOLS)/check.py unit
 
-$(BUILD)/fuzzed/%.o: %.c Makefile | $(ASL_HEADERS)
+$(BUILD)/fuzzed/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
@@ -256,7 +263,7 @@ format-check:
 	clang-format --dry-run -Werror $(C_FILES)
 
 TIDY_FLAGS := $(filter-out -W% -fno-strict-aliasing,$(IMAGE_CFLAGS))
-tidy: $(ASL_HEADERS)
+tidy: $(GENERATED)
 	@printf '%s\n' $(TIDY_IMAGE) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS)
 	@printf '%s\n' $(TIDY_BOOT) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS) $(EFI_CFLAGS)
 	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))

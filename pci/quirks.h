@@ -2,7 +2,7 @@
 #pragma once
 #include "inventory.h"
 
-/* What devices do without saying so in configuration space, or say and do not do. */
+/* What devices do without saying so in configuration space, or say and do not do; which: quirks.txt. */
 enum quirk {
 	QUIRK_ISOLATES = 1 << 0, /* keeps peers apart without ACS; decides over QUIRK_OPEN */
 	QUIRK_OPEN = 1 << 1, /* does not keep peers apart, whatever ACS says */
@@ -16,11 +16,12 @@ enum quirk {
 	QUIRK_ALIAS_FIVE_EACH = 1 << 8, /* functions 0 to 4 of every device */
 	QUIRK_ALIAS_BUS = 1 << 9, /* all of the bus */
 	QUIRK_ALIASES = 0x3f << 4, /* any of these */
-	QUIRK_HIDDEN_PCIE_BRIDGE =
-		1 << 10, /* a PCIe-to-PCI bridge without its capability, below PCI Express */
+	QUIRK_HIDDEN_PCIE_BRIDGE = 1 << 10, /* a PCIe-to-PCI bridge that does not say so */
 	QUIRK_KEEPS_IDS = 1 << 11, /* a PCIe-to-PCI bridge that passes requester IDs */
 	QUIRK_NO_FLR = 1 << 12, /* a function level reset hangs it, or is not carried out */
-	QUIRK_NO_POWER_RESET = 1 << 13, /* says that D3hot resets it, and it does not */
+	QUIRK_UNSAID_FLR = 1 << 13, /* has a function level reset and does not say so */
+	QUIRK_SLOW_AFTER_FLR = 1 << 14, /* needs more time after it before anybody comes near */
+	QUIRK_NO_POWER_RESET = 1 << 15, /* says that D3hot resets it, and it does not */
 };
 
 /* Fills the quirks of one function; all of the inventory's must have been found. */

@@ -9,6 +9,7 @@
 
 #define PM_DELAY 10
 #define FLR_DELAY 100
+#define FLR_DELAY_SLOW 350
 #define PENDING_FIRST 100 /* then twice as long each time */
 #define PENDING_LAST 800
 #define READY_LIMIT 60000
@@ -38,7 +39,8 @@ enum reset_method pci_reset_method(const struct inventory *inventory, u32 functi
 
 	if (pci_is_bridge(f))
 		return RESET_NONE;
-	if (!(known & QUIRK_NO_FLR) && f->pcie && f->device_capabilities & PCIE_DEVICE_FLR)
+	if (!(known & QUIRK_NO_FLR) && f->pcie &&
+	    (known & QUIRK_UNSAID_FLR || f->device_capabilities & PCIE_DEVICE_FLR))
 		return RESET_FLR;
 	if (!(known & QUIRK_NO_FLR) && f->af)
 		return RESET_AF_FLR;
@@ -175,7 +177,7 @@ bool pci_reset_function(const struct inventory *inventory, u32 function,
 	switch (pci_reset_method(inventory, function)) {
 	case RESET_FLR:
 		change(&t, f->pcie + PCIE_DEVICE_CONTROL, 0, PCIE_CONTROL_FLR);
-		wait(FLR_DELAY);
+		wait(f->quirks & QUIRK_SLOW_AFTER_FLR ? FLR_DELAY_SLOW : FLR_DELAY);
 		break;
 	case RESET_AF_FLR:
 		wait_pending(&t, f->af + PCI_AF_STATUS, 1, PCI_AF_PENDING);

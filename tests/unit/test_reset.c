@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../../pci/quirks.h"
 #include "model/vpci_model.h"
+#include "pci_regs.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -88,6 +89,12 @@ static void test_methods(void **state) {
 	f->vendor = 0x1022;
 	f->device = 0x149c;
 	assert_int_equal(method(0), RESET_POWER_STATE);
+	/* a virtual function whose physical function tells of the reset */
+	f->vendor = 0x8086;
+	f->device = 0x10ed;
+	f->device_capabilities &= ~PCIE_DEVICE_FLR;
+	assert_int_equal(method(0), RESET_FLR);
+	f->device_capabilities |= PCIE_DEVICE_FLR;
 	f->vendor = 0xd063;
 	f->device = 0x1000;
 	f->revision = 2;
@@ -126,6 +133,15 @@ static void test_flr_restores(void **state) {
 	assert_int_equal(model_get(f, 0x156, 2), 0);
 	assert_int_equal(model_get(f, 0x186, 2), 0x5d);
 	assert_int_equal(last_register, 4);
+}
+
+static void test_slow_device(void **state) {
+	(void)state;
+	m.infos[0].vendor = 0x8086;
+	m.infos[0].device = 0x0a54;
+	quirks_find(&m.inventory, &m.infos[0]);
+	assert_true(reset(0));
+	assert_int_equal(waited, 100 + 250);
 }
 
 static void test_stuck_transactions(void **state) {
@@ -224,15 +240,11 @@ static void test_resizable_bar(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		TEST(test_methods),
-		TEST(test_flr_restores),
-		TEST(test_stuck_transactions),
-		TEST(test_readiness),
-		TEST(test_does_not_come_back),
-		TEST(test_bars_do_not_hold),
-		TEST(test_power_state),
-		TEST(test_sleeping_function),
-		TEST(test_advanced_features),
+		TEST(test_methods),           TEST(test_flr_restores),
+		TEST(test_slow_device),       TEST(test_stuck_transactions),
+		TEST(test_readiness),         TEST(test_does_not_come_back),
+		TEST(test_bars_do_not_hold),  TEST(test_power_state),
+		TEST(test_sleeping_function), TEST(test_advanced_features),
 		TEST(test_resizable_bar),
 	};
 
