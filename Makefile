@@ -9,6 +9,8 @@ NASM ?= nasm
 IASL ?= iasl
 IOMMU ?= amd
 FUZZ_SECONDS ?= 60
+N ?= 5
+SEED ?= 1
 
 TOOLS := tools/build
 
@@ -18,7 +20,7 @@ Q := @
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(1) $(2))
 endif
 
-.PHONY: all image command deps guest demo run check esp size fuzz help \
+.PHONY: all image command deps guest lister demo run check check-groups esp size fuzz help \
 	unit unit-programs fuzzers format format-check tidy clean
 .DELETE_ON_ERROR:
 
@@ -30,6 +32,7 @@ help:
 	@echo 'make deps     installs what building and testing need'
 	@echo 'make run      builds and boots the demonstration (IOMMU=amd or intel)'
 	@echo 'make check    everything that can be tested; ends with the sums'
+	@echo 'make check-groups N=200 SEED=1: groups of random machines against those that Linux forms'
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
 	@echo 'make unit     unit tests alone;  make fuzz FUZZ_SECONDS=N: N seconds a fuzz target'
@@ -209,6 +212,18 @@ build/guest/initrd.img: $(TOOLS)/make-initrd.py build/guest/work $(wildcard test
 build/kernel/.complete:
 	$(TOOLS)/deps.sh build
 
+# A Linux that lists the machine and ends, for what is compared with it.
+lister: build/guest/lister.img
+
+build/guest/lister: tests/qemu/lister/init.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O2 $(WARNINGS) -static -o $@ $<
+
+build/guest/lister.img: $(TOOLS)/make-initrd.py build/guest/lister build/kernel/.complete
+	$(call say,CPIO,$@)
+	$(Q)$(TOOLS)/make-initrd.py $@ --init build/guest/lister build/kernel/modules
+
 # The tests' hostile guest and its victim: one Multiboot image, the command line says which.
 guest: build/guest/attacker.elf
 
@@ -245,6 +260,11 @@ run: deps
 
 check: deps
 	@$(TOOLS)/check.py all
+
+# N random machines: isolation groups against those that Linux forms, each drawn from SEED onwards.
+check-groups: deps
+	@$(MAKE) --no-print-directory image command lister
+	@tests/qemu/random_groups.py --count $(N) --seed $(SEED)
 
 # ---- the source itself ----------------------------------------------------------------------------
 

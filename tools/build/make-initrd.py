@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """make-initrd.py OUT WORK MODULES GUEST
+make-initrd.py OUT --init PROGRAM MODULES
 
 The guests' initramfs: busybox, WORK as /bin/work, the folder MODULES as /modules, and GUEST/init and
-GUEST/udhcpc at the root. Written here and not by cpio, so that device nodes need no root and the
-same input gives the same bytes.
+GUEST/udhcpc at the root. With --init: one static program as /init, and MODULES. Written here and not
+by cpio, so that device nodes need no root and the same input gives the same bytes.
 """
 import os
 import sys
@@ -32,23 +33,33 @@ class Archive:
         return b"".join(self.parts)
 
 
-def main():
-    out, work, modules, guest = map(Path, sys.argv[1:])
+def guest_files(archive, work, modules, guest):
     busybox = next((Path(p) for p in BUSYBOX if os.path.exists(p)), None)
     if not busybox:
         sys.exit("make-initrd.py: busybox-static is not installed")
-    archive = Archive()
-    for name in ("bin", "dev", "modules", "proc", "sys"):
-        archive.add(name, DIRECTORY)
-    archive.add("dev/console", DEVICE, device=(5, 1))
-    archive.add("dev/null", DEVICE, device=(1, 3))
+    archive.add("bin", DIRECTORY)
     archive.add("bin/busybox", FILE, busybox.read_bytes())
     archive.add("bin/work", FILE, work.read_bytes())
     for name in ("init", "udhcpc"):
         archive.add(name, FILE, (guest / name).read_bytes())
+
+
+def main():
+    out, *arguments = sys.argv[1:]
+    archive = Archive()
+    for name in ("dev", "modules", "proc", "sys"):
+        archive.add(name, DIRECTORY)
+    archive.add("dev/console", DEVICE, device=(5, 1))
+    archive.add("dev/null", DEVICE, device=(1, 3))
+    if arguments[0] == "--init":
+        program, modules = map(Path, arguments[1:])
+        archive.add("init", FILE, program.read_bytes())
+    else:
+        work, modules, guest = map(Path, arguments)
+        guest_files(archive, work, modules, guest)
     for path in sorted(modules.iterdir()):
         archive.add(f"modules/{path.name}", FILE, path.read_bytes())
-    out.write_bytes(archive.finish())
+    Path(out).write_bytes(archive.finish())
 
 
 main()
