@@ -31,29 +31,36 @@ static bool sends_as(u32 known, u32 own, u32 devfn) {
 		 devfn == PCI_DEVFN(0x12, 3)));
 }
 
-/* What the function itself puts into its requests, or firmware says that it does. */
-static void add_own(struct alias_list *list, const struct pci_function *f) {
-	u16 segment = f->address.segment;
+u32 pci_own_aliases(const struct pci_function *f, u16 *ids) {
 	u32 own = pci_requester_id(f->address);
 	u32 bus = (u32)f->address.bus << 8;
 	u32 known = f->quirks;
+	u32 count = 0;
 
-	add(list, segment, own);
-	add(list, segment, f->table_alias);
+	ids[count++] = (u16)own;
+	ids[count++] = f->table_alias;
 	for (u32 devfn = 0; (known & QUIRK_ALIASES) && devfn < 256; devfn++)
 		if (sends_as(known, f->address.devfn, devfn))
-			add(list, segment, bus | devfn);
+			ids[count++] = (u16)(bus | devfn);
 	if (!f->phantom_functions)
-		return;
+		return count;
 	/* The upper bits of the function number serve as a tag. */
 	u32 borrowed =
 		f->device_capabilities >> PCIE_DEVICE_PHANTOM_SHIFT & PCIE_DEVICE_PHANTOM_MASK;
 	for (u32 tag = 1; tag < 1u << borrowed; tag++)
-		add(list, segment, own | tag << (3 - borrowed));
+		ids[count++] = (u16)(own | tag << (3 - borrowed));
+	return count;
 }
 
-/* The requester ID that BRIDGE makes of those from below; false: it leaves them alone. */
-static bool bridge_alias(const struct pci_function *bridge, u16 *requester_id) {
+static void add_own(struct alias_list *list, const struct pci_function *f) {
+	u16 ids[DMA_ALIASES_OWN];
+	u32 count = pci_own_aliases(f, ids);
+
+	for (u32 i = 0; i < count; i++)
+		add(list, f->address.segment, ids[i]);
+}
+
+bool pci_bridge_alias(const struct pci_function *bridge, u16 *requester_id) {
 	u8 type = bridge->pcie_type;
 	bool names_bus = type == PCIE_TO_PCI_BRIDGE || bridge->quirks & QUIRK_HIDDEN_PCIE_BRIDGE;
 
@@ -76,7 +83,7 @@ u32 pci_dma_aliases(const struct inventory *inventory, u32 function, struct pci_
 		f = &inventory->functions[f->parent];
 		if (!pci_is_bridge(f))
 			add_own(&list, f); /* a controller that sends for its own bus */
-		else if (bridge_alias(f, &renamed))
+		else if (pci_bridge_alias(f, &renamed))
 			add(&list, f->address.segment, renamed);
 	}
 	return list.count;
@@ -89,7 +96,7 @@ u16 pci_interrupt_requester(const struct inventory *inventory, u32 function) {
 
 	while (f->parent != NONE) {
 		f = &inventory->functions[f->parent];
-		if (pci_is_bridge(f) && bridge_alias(f, &renamed))
+		if (pci_is_bridge(f) && pci_bridge_alias(f, &renamed))
 			requester_id = renamed;
 	}
 	return requester_id;

@@ -223,15 +223,19 @@ static bool scan_bus(struct scan *s, u8 bus) {
 	return true;
 }
 
-/* The flag of a device is that of any of its functions, or having several. */
+/* The flag of a device is that of any of its functions, or having several. Virtual ones are none of them. */
 static void settle_multifunction(struct inventory *inventory) {
-	struct pci_function *f = inventory->functions;
+	struct pci_function *last = NULL;
 
-	for (u32 i = 0; i < inventory->function_count; i++)
-		for (u32 k = i + 1;
-		     k < inventory->function_count && same_device(inventory, &f[i], &f[k]); k++)
-			if (f[i].physical == NONE && f[k].physical == NONE)
-				f[i].multifunction = f[k].multifunction = true;
+	for (u32 i = 0; i < inventory->function_count; i++) {
+		struct pci_function *f = &inventory->functions[i];
+
+		if (f->physical != NONE)
+			continue;
+		if (last && same_device(inventory, last, f))
+			last->multifunction = f->multifunction = true;
+		last = f;
+	}
 }
 
 /* The lowest segment from FROM on; NONE after the last. Without any window there is segment 0. */

@@ -1,120 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "derive.h"
 #include "quirks.h"
-#include "scan.h"
 #include "text.h"
 
 /*
  * Isolation groups by union-find over all functions. Rules only add ties, and none looks at what
  * another has tied, so neither the order of functions nor that of the rules matters to the groups.
- * Each tie that brings two sets together leaves a reason.
+ * Each cause leaves a reason, whether or not another holds the same functions together. All of it
+ * takes a bounded number of passes over the functions.
  */
 
-/* What is below a bridge belongs together. */
-struct shared {
-	u32 with; /* what all of it is joined with: the bridge, or one function below; or NONE */
-	u32 at; /* to blame */
-	enum group_rule rule;
-	bool said; /* one reason is enough for all that is below */
-};
+#define REQUESTER_IDS 0x10000
+/*
+ * Reasons that a function can give: out of place in a switch, port or bridge, device; and one less
+ * than functions each for aliases, regions, and bridges that take their bus along.
+ */
+#define REASONS_EACH 6
 
-struct derivation {
-	struct inventory *inventory;
-	const struct pci_function *functions;
-	u32 count;
-	u32 *leader; /* union-find: the lowest index of a set is its leader */
-	u32 *first_child;
-	struct shared *below;
-	bool *trusted;
-	struct group_reason *reasons;
-	u32 reason_count;
-};
-
-static u32 find(struct derivation *d, u32 f) {
-	while (d->leader[f] != f)
-		f = d->leader[f] = d->leader[d->leader[f]];
+static u32 find(u32 *leader, u32 f) {
+	while (leader[f] != f)
+		f = leader[f] = leader[leader[f]];
 	return f;
 }
 
 /* False: they were together already. */
-static bool join(struct derivation *d, u32 a, u32 b) {
-	a = find(d, a);
-	b = find(d, b);
-	if (a < b)
-		d->leader[b] = a;
-	else
-		d->leader[a] = b;
+static bool join(u32 *leader, u32 a, u32 b) {
+	a = find(leader, a);
+	b = find(leader, b);
+	leader[max_u64(a, b)] = (u32)min_u64(a, b);
 	return a != b;
 }
 
-/* Only after a join: a set has fewer reasons than members, so there is room. */
 static void explain(struct derivation *d, enum group_rule rule, u32 at, u32 first, u32 second) {
 	d->reasons[d->reason_count++] = (struct group_reason){rule, at, first, second};
 }
 
-/* All below BRIDGE belongs together: with the bridge, where WITH is that, or without it. */
-static void share(struct derivation *d, enum group_rule rule, u32 at, u32 bridge, u32 with) {
-	struct shared *s = &d->below[bridge];
-
-	if (s->with == NONE || (with == bridge && s->with != bridge))
-		*s = (struct shared){.with = with, .at = at, .rule = rule};
-}
-
-static void join_shared(struct derivation *d) {
-	for (u32 f = 0; f < d->count; f++)
-		for (u32 up = d->functions[f].parent; up != NONE; up = d->functions[up].parent) {
-			struct shared *s = &d->below[up];
-
-			if (s->with == NONE || !join(d, s->with, f) || s->said)
-				continue;
-			explain(d, s->rule, s->at, s->with, f);
-			s->said = true;
-		}
-}
-
 /* A bridge takes along what is below it. */
+static void take_below(struct derivation *d, enum group_rule rule, u32 f) {
+	struct node *n = &d->nodes[f];
+
+	if (n->first_child == NONE || n->with == f)
+		return;
+	n->with = f;
+	explain(d, rule, f, f, n->first_child);
+}
+
 static void tie(struct derivation *d, enum group_rule rule, u32 at, u32 first, u32 second) {
-	if (join(d, first, second))
-		explain(d, rule, at, first, second);
-	share(d, rule, first, first, first);
-	share(d, rule, second, second, second);
+	join(d->leader, first, second);
+	explain(d, rule, at, first, second);
+	take_below(d, rule, first);
+	take_below(d, rule, second);
 }
 
 static bool isolates(const struct derivation *d, u32 f) {
-	return d->trusted[f] || acs_isolates(&d->functions[f]);
+	return d->nodes[f].trusted || acs_isolates(&d->functions[f]);
 }
 
-static bool is_port(const struct pci_function *f) {
-	return pcie_link_type(f->pcie_type) || f->pcie_type == PCIE_UPSTREAM_PORT;
+/* ACS controls that are off let a function reach all of its device. */
+static bool is_open(const struct derivation *d, u32 f) {
+	return !d->nodes[f].trusted && acs_controls_fail(&d->functions[f]);
 }
 
-static void mark_trusted(struct derivation *d, const struct group_trust *trust) {
-	char text[PCI_TEXT_SIZE];
-	u32 f = 0;
-
-	while (f < d->count && pci_key(d->functions[f].address) != pci_key(trust->port))
-		f++;
-	pci_text(text, trust->port);
-	if (f == d->count)
-		inventory_warn(d->inventory, "trusted port %s does not exist", text);
-	else if (pci_is_bridge(&d->functions[f]) && !is_port(&d->functions[f]))
-		inventory_warn(d->inventory, "trust in %s is void: this bridge hides who sends",
-			       text);
-	else
-		d->trusted[f] = true;
+static bool inside_switch(const struct derivation *d, const struct pci_function *f) {
+	return f->parent != NONE && d->functions[f->parent].pcie_type == PCIE_UPSTREAM_PORT;
 }
 
 /* Below a port, or inside a switch: PCI Express. */
 static void port_rule(struct derivation *d, u32 f) {
 	const struct pci_function *port = &d->functions[f];
-	u32 above = port->parent;
+	struct node *n = &d->nodes[f];
+	u32 peer = f;
 
 	if (isolates(d, f))
 		return;
-	share(d, GROUP_ACS_MISSING, f, f, f);
-	if (port->pcie_type == PCIE_DOWNSTREAM_PORT && above != NONE &&
-	    d->functions[above].pcie_type == PCIE_UPSTREAM_PORT)
-		share(d, GROUP_SWITCH_PEERS, f, above,
-		      acs_upstream_target_open(port) ? above : d->first_child[above]);
+	if (port->pcie_type == PCIE_DOWNSTREAM_PORT && inside_switch(d, port)) {
+		struct node *above = &d->nodes[port->parent];
+
+		peer = above->first_child == f ? above->last_child : above->first_child;
+		if (acs_upstream_target_open(port))
+			peer = above->with = port->parent;
+		else if (above->with == NONE)
+			above->with = above->first_child;
+	}
+	if (n->first_child != NONE)
+		n->with = f;
+	if (peer != f)
+		explain(d, GROUP_SWITCH_PEERS, f, f, peer);
+	else if (n->first_child != NONE)
+		explain(d, GROUP_ACS_MISSING, f, f, n->first_child);
 }
 
 static bool has_memory_bar(const struct pci_function *f) {
@@ -128,173 +101,311 @@ static bool has_memory_bar(const struct pci_function *f) {
 	return false;
 }
 
-static void topology_rules(struct derivation *d) {
-	for (u32 f = 0; f < d->count; f++) {
-		const struct pci_function *function = &d->functions[f];
-		bool own_bus_apart =
-			function->pcie_type == PCIE_TO_PCI_BRIDGE && !has_memory_bar(function);
-		u32 above = function->parent;
+/* A bridge to or from conventional PCI, or a controller that sends for its own bus. */
+static bool hides(const struct derivation *d, u32 f) {
+	return d->nodes[f].first_child != NONE && !pci_is_port(&d->functions[f]);
+}
 
-		/* Only downstream ports belong on the bus inside a switch. */
-		if (above != NONE && d->functions[above].pcie_type == PCIE_UPSTREAM_PORT &&
-		    function->physical == NONE &&
-		    (!pci_is_bridge(function) || function->pcie_type != PCIE_DOWNSTREAM_PORT ||
-		     function->quirks & QUIRK_ALIASES))
-			share(d, GROUP_SWITCH_PEERS, f, above, above);
-		if (!pci_is_bridge(function))
-			share(d, GROUP_REAL_DMA, f, f, f);
-		else if (is_port(function))
-			port_rule(d, f);
-		else
-			share(d, GROUP_BRIDGE, f, f, own_bus_apart ? d->first_child[f] : f);
+static void hider_rule(struct derivation *d, u32 f) {
+	const struct pci_function *hider = &d->functions[f];
+	struct node *n = &d->nodes[f];
+	u32 second = n->first_child;
+
+	n->with = f;
+	if (hider->pcie_type == PCIE_TO_PCI_BRIDGE && !has_memory_bar(hider)) {
+		n->with = second;
+		second = n->last_child != second ? n->last_child : d->nodes[second].first_child;
 	}
+	if (second != NONE)
+		explain(d, pci_is_bridge(hider) ? GROUP_BRIDGE : GROUP_REAL_DMA, f, n->with,
+			second);
 }
 
-/* ACS controls that are off let a function reach all of its device. */
-static bool is_open(const struct derivation *d, u32 f) {
-	return !d->trusted[f] && acs_controls_fail(&d->functions[f]);
+static void topology_rules(struct derivation *d, u32 f) {
+	const struct pci_function *function = &d->functions[f];
+
+	/* A virtual function is a device of its own, unless its ACS says that it is not kept apart. */
+	if (function->physical != NONE && is_open(d, f))
+		tie(d, GROUP_VIRTUAL_FUNCTION, f, f, function->physical);
+	/* Only downstream ports belong on the bus inside a switch. */
+	if (inside_switch(d, function) && function->physical == NONE &&
+	    (!pci_is_port(function) || function->pcie_type != PCIE_DOWNSTREAM_PORT ||
+	     function->quirks & QUIRK_ALIASES)) {
+		d->nodes[function->parent].with = function->parent;
+		explain(d, GROUP_SWITCH_PEERS, f, function->parent, f);
+	}
+	if (hides(d, f))
+		hider_rule(d, f);
+	else if (pci_is_port(function))
+		port_rule(d, f);
+	d->nodes[d->nodes[f].device].open |= is_open(d, f);
 }
 
-/* A virtual function is its own device, unless its ACS says that it is not kept apart. */
-static void device_rule(struct derivation *d, u32 a) {
-	const struct pci_function *f = &d->functions[a];
+static void device_rule(struct derivation *d, u32 f) {
+	u32 first = d->nodes[f].device;
+	struct node *device = &d->nodes[first];
 
-	if (f->physical != NONE) {
-		if (is_open(d, a))
-			tie(d, GROUP_VIRTUAL_FUNCTION, a, a, f->physical);
+	if (d->nodes[f].peer == NONE)
 		return;
+	if (device->open) {
+		join(d->leader, first, f);
+		take_below(d, GROUP_MULTIFUNCTION, f);
 	}
-	for (u32 b = a + 1; b < d->count; b++) {
-		const struct pci_function *other = &d->functions[b];
+	if (is_open(d, f))
+		explain(d, GROUP_MULTIFUNCTION, f, f, d->nodes[f].peer);
+	else if (isolates(d, f))
+		return;
+	else if (device->failing == NONE)
+		device->failing = f;
+	else
+		tie(d, GROUP_MULTIFUNCTION, device->failing, device->failing, f);
+}
 
-		if (other->physical != NONE || !same_device(d->inventory, f, other))
-			continue;
-		if (is_open(d, a))
-			tie(d, GROUP_MULTIFUNCTION, a, a, b);
-		else if (is_open(d, b))
-			tie(d, GROUP_MULTIFUNCTION, b, b, a);
-		else if (!isolates(d, a) && !isolates(d, b))
-			tie(d, GROUP_MULTIFUNCTION, a, a, b);
+/* Joins what is below one bridge, down the tree; with SENDERS, only what a bridge makes one sender. */
+static void inherit(struct derivation *d, u32 *leader, bool senders) {
+	for (u32 i = 0; i < d->count; i++) {
+		u32 f = d->order[i], above = d->functions[f].parent;
+		u32 inherited = above == NONE ? NONE : d->nodes[above].carrier;
+
+		if (inherited != NONE)
+			join(leader, inherited, f);
+		else if (!senders || hides(d, f))
+			inherited = d->nodes[f].with;
+		d->nodes[f].carrier = inherited;
 	}
 }
 
-struct alias_use {
-	u32 id; /* requester ID with segment, as pci_key() */
-	u32 function;
-};
+/* Who sends with an ID that is not its own is one with all who send with it. */
+static void use(struct derivation *d, u32 f, u16 id) {
+	struct pci_address own = d->functions[f].address;
+	u32 user = d->users[id];
 
-/* Who sends with an ID that is not its own is one with all who send with it. False: arena full. */
-static bool alias_rule(struct derivation *d) {
-	struct pci_address aliases[DMA_ALIASES_MAX];
-	struct alias_use *uses = NULL;
-	u32 count = 0;
+	if (user == NONE || d->functions[user].address.segment != own.segment) {
+		d->users[id] = f;
+	} else if (join(d->cause, user, f)) {
+		bool borrowed = pci_requester_id(own) == id;
 
-	for (u32 f = 0; f < d->count; f++) {
-		u32 found = pci_dma_aliases(d->inventory, f, aliases, DMA_ALIASES_MAX);
-
-		for (u32 i = 0; i < found; i++) {
-			uses = arena_grow(d->inventory->arena, uses, count, sizeof(*uses));
-			if (!uses)
-				return false;
-			uses[count++] = (struct alias_use){pci_key(aliases[i]), f};
-		}
+		tie(d, GROUP_ALIAS, borrowed ? user : f, borrowed ? f : user, borrowed ? user : f);
 	}
-	for (u32 i = 0; i < count; i++) {
-		u32 f = uses[i].function;
+}
 
-		for (u32 k = 0; uses[i].id != pci_key(d->functions[f].address) && k < count; k++)
-			if (uses[k].id == uses[i].id && uses[k].function != f)
-				tie(d, GROUP_ALIAS, f, uses[k].function, f);
+static void alias_rule(struct derivation *d) {
+	u16 ids[DMA_ALIASES_OWN], renamed;
+
+	inherit(d, d->cause, true); /* a bridge is the reason for what it does to requester IDs */
+	for (u32 i = 0; i < d->count; i++) {
+		u32 f = d->order[i], count = pci_own_aliases(&d->functions[f], ids);
+
+		for (u32 k = 0; k < count; k++)
+			use(d, f, ids[k]);
+		if (hides(d, f) && pci_bridge_alias(&d->functions[f], &renamed))
+			use(d, d->nodes[f].first_child, renamed);
 	}
-	return true;
 }
 
 /* A region for every function of a segment ties nobody: it says nothing about who shares it. */
 static void region_rule(struct derivation *d) {
-	const struct reserved_region *regions = d->inventory->regions;
+	const struct reserved_region *reach = NULL;
 
-	for (u32 i = 0; i < d->inventory->region_count; i++)
-		for (u32 k = 0; k < i; k++) {
-			const struct reserved_region *a = &regions[i], *b = &regions[k];
+	for (u32 i = 0; i < d->region_count; i++) {
+		const struct reserved_region *r = &d->inventory->regions[d->regions[i]];
 
-			if (a->function != NONE && b->function != NONE &&
-			    a->function != b->function &&
-			    max_u64(a->base, b->base) <= min_u64(a->limit, b->limit))
-				tie(d, GROUP_RESERVED_MEMORY, NONE, b->function, a->function);
+		if (reach && r->base <= reach->limit &&
+		    join(d->cause, reach->function, r->function))
+			tie(d, GROUP_RESERVED_MEMORY, NONE, reach->function, r->function);
+		if (!reach || r->limit > reach->limit)
+			reach = r;
+	}
+}
+
+static void each_alone(u32 *leader, u32 count) {
+	for (u32 f = 0; f < count; f++)
+		leader[f] = f;
+}
+
+void derivation_run(struct derivation *d) {
+	d->reason_count = 0;
+	each_alone(d->leader, d->count);
+	each_alone(d->cause, d->count);
+	for (u32 f = 0; f < d->count; f++) {
+		d->nodes[f].with = d->nodes[f].failing = NONE;
+		d->nodes[f].open = false;
+	}
+	for (u32 i = 0; i < d->count; i++)
+		topology_rules(d, d->order[i]);
+	for (u32 i = 0; i < d->count; i++)
+		device_rule(d, d->order[i]);
+	alias_rule(d);
+	each_alone(d->cause, d->count);
+	region_rule(d);
+	inherit(d, d->leader, false);
+}
+
+u32 derivation_leader(struct derivation *d, u32 f) {
+	return find(d->leader, f);
+}
+
+static u64 address_key(const struct inventory *inventory, u32 f) {
+	return pci_key(inventory->functions[f].address);
+}
+
+static u64 region_key(const struct inventory *inventory, u32 region) {
+	return inventory->regions[region].base;
+}
+
+/* Shell's, with Hibbard's gaps. Functions are sorted already: that costs one look each a pass. */
+static void sort(const struct inventory *inventory, u64 (*key)(const struct inventory *, u32),
+		 u32 *values, u32 count) {
+	u32 gap = 1;
+
+	while (gap < count / 2)
+		gap = 2 * gap + 1;
+	for (; gap; gap /= 2)
+		for (u32 i = gap; i < count; i++) {
+			u32 value = values[i], k = i;
+
+			for (; k >= gap && key(inventory, values[k - gap]) > key(inventory, value);
+			     k -= gap)
+				values[k] = values[k - gap];
+			values[k] = value;
 		}
 }
 
-static bool prepare(struct derivation *d) {
-	struct arena *arena = d->inventory->arena;
+/* Each function's children, and the others of its device. */
+static void link(struct derivation *d) {
+	u32 device = NONE;
 
-	d->leader = arena_alloc(arena, d->count, sizeof(*d->leader));
-	d->first_child = arena_alloc(arena, d->count, sizeof(*d->first_child));
-	d->below = arena_alloc(arena, d->count, sizeof(*d->below));
-	d->trusted = arena_alloc(arena, d->count, sizeof(*d->trusted));
-	d->reasons = arena_alloc(arena, d->count, sizeof(*d->reasons));
-	if (!d->leader || !d->first_child || !d->below || !d->trusted || !d->reasons)
-		return false;
-	for (u32 f = 0; f < d->count; f++) {
-		d->leader[f] = f;
-		d->first_child[f] = NONE;
-		d->below[f].with = NONE;
+	for (u32 i = 0; i < d->count; i++) {
+		u32 f = d->order[i];
+		const struct pci_function *function = &d->functions[f];
+		struct node *n = &d->nodes[f];
+
+		if (function->parent != NONE) {
+			struct node *above = &d->nodes[function->parent];
+
+			above->last_child = f;
+			if (above->first_child == NONE)
+				above->first_child = f;
+		}
+		if (function->physical != NONE)
+			continue;
+		if (device == NONE || !same_device(d->inventory, &d->functions[device], function)) {
+			device = f;
+			continue;
+		}
+		n->device = n->peer = device;
+		if (d->nodes[device].peer == NONE)
+			d->nodes[device].peer = f;
 	}
-	for (u32 f = d->count; f-- > 0;)
-		if (d->functions[f].parent != NONE)
-			d->first_child[d->functions[f].parent] = f;
+}
+
+bool derivation_begin(struct derivation *d, struct inventory *inventory) {
+	struct arena *arena = inventory->arena, scratch;
+	u32 count = inventory->function_count;
+
+	*d = (struct derivation){.inventory = inventory,
+				 .functions = inventory->functions,
+				 .count = count,
+				 .scratch = (arena->size - arena->used) / 2};
+	arena->size -= d->scratch;
+	scratch = (struct arena){.base = arena->base + arena->size, .size = d->scratch};
+	d->nodes = arena_alloc(&scratch, count, sizeof(*d->nodes));
+	d->order = arena_alloc(&scratch, 3 * (size_t)count, sizeof(*d->order));
+	d->users = arena_alloc(&scratch, REQUESTER_IDS, sizeof(*d->users));
+	d->regions = arena_alloc(&scratch, inventory->region_count, sizeof(*d->regions));
+	d->reasons = arena_alloc(&scratch, (size_t)count * REASONS_EACH, sizeof(*d->reasons));
+	if (!d->nodes || !d->order || !d->users || !d->regions || !d->reasons)
+		return false;
+	d->leader = d->order + count;
+	d->cause = d->leader + count;
+	memset(d->users, 0xff, REQUESTER_IDS * sizeof(*d->users)); /* NONE */
+	for (u32 f = 0; f < count; f++) {
+		d->order[f] = f;
+		d->nodes[f] = (struct node){
+			.first_child = NONE, .last_child = NONE, .device = f, .peer = NONE};
+	}
+	sort(inventory, address_key, d->order, count);
+	for (u32 i = 0; i < inventory->region_count; i++) {
+		const struct reserved_region *r = &inventory->regions[i];
+
+		if (r->function != NONE && r->base <= r->limit)
+			d->regions[d->region_count++] = i;
+	}
+	sort(inventory, region_key, d->regions, d->region_count);
+	link(d);
 	return true;
+}
+
+void derivation_end(struct derivation *d) {
+	d->inventory->arena->size += d->scratch;
+}
+
+const char *derivation_trust(struct derivation *d, struct pci_address port) {
+	u32 f = 0;
+
+	while (f < d->count && pci_key(d->functions[f].address) != pci_key(port))
+		f++;
+	if (f == d->count)
+		return "there is no such function";
+	if (!pci_can_be_trusted(&d->functions[f]))
+		return "this bridge hides who sends";
+	d->nodes[f].trusted = true;
+	return NULL;
 }
 
 /* Numbers groups by their lowest address and hands out members and reasons. */
 static bool collect(struct derivation *d) {
 	struct inventory *inventory = d->inventory;
-	u32 *members = arena_alloc(inventory->arena, d->count, sizeof(*members));
-	struct group_reason *reasons =
-		arena_alloc(inventory->arena, d->reason_count, sizeof(*reasons));
-	u32 count = 0;
+	struct pci_function *functions = inventory->functions;
+	struct arena *arena = inventory->arena;
+	u32 *members = arena_alloc(arena, d->count, sizeof(*members));
+	struct group_reason *reasons = arena_alloc(arena, d->reason_count, sizeof(*reasons));
+	u32 *number = d->cause, count = 0;
 
-	for (u32 f = 0; f < d->count; f++) {
-		u32 leader = find(d, f);
+	memset(number, 0xff, d->count * sizeof(*number)); /* NONE */
+	for (u32 i = 0; i < d->count; i++) {
+		u32 *of_leader = &number[find(d->leader, d->order[i])];
 
-		inventory->functions[f].group = leader == f ? count++ : d->functions[leader].group;
+		if (*of_leader == NONE)
+			*of_leader = count++;
+		functions[d->order[i]].group = *of_leader;
 	}
-	struct group *group = arena_alloc(inventory->arena, count, sizeof(*group));
-	if (!members || !reasons || !group)
+	struct group *groups = arena_alloc(arena, count, sizeof(*groups));
+	if (!members || !reasons || !groups)
 		return false;
-	inventory->groups = group;
-	inventory->group_count = count;
-	for (u32 i = 0; i < count; i++, group++) {
-		group->members = members;
-		group->reasons = reasons;
-		for (u32 f = 0; f < d->count; f++)
-			if (d->functions[f].group == i)
-				*members++ = f;
-		for (u32 r = 0; r < d->reason_count; r++)
-			if (d->functions[d->reasons[r].first].group == i)
-				*reasons++ = d->reasons[r];
-		group->member_count = (u32)(members - group->members);
-		group->reason_count = (u32)(reasons - group->reasons);
+	for (u32 f = 0; f < d->count; f++)
+		groups[functions[f].group].member_count++;
+	for (u32 r = 0; r < d->reason_count; r++)
+		groups[functions[d->reasons[r].first].group].reason_count++;
+	for (u32 g = 0; g < count; g++) {
+		/* From the end of its part backwards, so that the pointer ends at the start. */
+		groups[g].members = members += groups[g].member_count;
+		groups[g].reasons = reasons += groups[g].reason_count;
 	}
+	for (u32 i = d->count; i-- > 0;)
+		*--groups[functions[d->order[i]].group].members = d->order[i];
+	for (u32 r = d->reason_count; r-- > 0;)
+		*--groups[functions[d->reasons[r].first].group].reasons = d->reasons[r];
+	inventory->groups = groups;
+	inventory->group_count = count;
 	return true;
 }
 
 bool groups_derive(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count) {
-	struct derivation d = {.inventory = inventory,
-			       .functions = inventory->functions,
-			       .count = inventory->function_count};
+	struct derivation d;
+	bool good = derivation_begin(&d, inventory);
 
-	if (!prepare(&d))
-		return false;
-	for (u32 i = 0; i < trust_count; i++)
-		mark_trusted(&d, &trusts[i]);
-	topology_rules(&d);
-	join_shared(
-		&d); /* first, so that a bridge is the reason for what it does to requester IDs */
-	for (u32 f = 0; f < d.count; f++)
-		device_rule(&d, f);
-	region_rule(&d);
-	if (!alias_rule(&d))
-		return false;
-	join_shared(&d); /* what bridges take along that the other rules have tied */
-	return collect(&d);
+	for (u32 i = 0; good && i < trust_count; i++) {
+		const char *why_void = derivation_trust(&d, trusts[i].port);
+		char text[PCI_TEXT_SIZE];
+
+		if (why_void)
+			inventory_warn(inventory, "trust in %s is void: %s",
+				       pci_text(text, trusts[i].port), why_void);
+	}
+	if (good)
+		derivation_run(&d);
+	good = good && collect(&d);
+	derivation_end(&d);
+	return good;
 }

@@ -31,6 +31,17 @@ static inline bool pcie_link_type(u8 type) {
 	return type == PCIE_ROOT_PORT || type == PCIE_DOWNSTREAM_PORT;
 }
 
+/* A bridge that passes requests on as they are. */
+static inline bool pci_is_port(const struct pci_function *f) {
+	return pci_is_bridge(f) &&
+	       (pcie_link_type(f->pcie_type) || f->pcie_type == PCIE_UPSTREAM_PORT);
+}
+
+/* Trust in a bridge that hides who sends would be void. */
+static inline bool pci_can_be_trusted(const struct pci_function *f) {
+	return !pci_is_bridge(f) || pci_is_port(f);
+}
+
 /* Two functions of one device. Behind a link everything is one device (function numbers above 7: ARI). */
 static inline bool same_device(const struct inventory *inventory, const struct pci_function *a,
 			       const struct pci_function *b) {
@@ -50,5 +61,9 @@ bool acs_controls_fail(const struct pci_function *f);
 /* With enhanced ACS: requests below a switch's port may reach registers of its upstream port. */
 bool acs_upstream_target_open(const struct pci_function *f);
 
-/* Own ID, all of a bus, and a bridge at each level. */
-#define DMA_ALIASES_MAX 640
+/* Own ID, what the IVRS table says, all of a bus, and phantom functions. */
+#define DMA_ALIASES_OWN 272
+/* What a function itself puts into its requests, or firmware says that it does; some may stand twice. */
+u32 pci_own_aliases(const struct pci_function *f, u16 *ids);
+/* The requester ID that a bridge makes of those from below; false: it leaves them alone. */
+bool pci_bridge_alias(const struct pci_function *bridge, u16 *requester_id);

@@ -1,159 +1,113 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scan.h"
-#include "text.h"
+#include "derive.h"
 
-/*
- * More trust only ever takes ties away, so whether a set of trusted functions splits a group is
- * monotone: a minimal set is found by bisection, and smaller ones are then looked for by size.
- */
 #define TRIALS_MAX 4096
+#define VISITS_MAX (1u << 24) /* functions looked at in all trials */
 
 struct split {
-	struct inventory *inventory;
-	u32 group;
-	struct group_trust *trusts; /* those of the file, then those on trial */
-	u32 given;
-	u32 *candidates;
+	struct derivation d;
+	u32 *candidates; /* members whose trust could matter */
 	u32 candidate_count;
-	u32 trials;
-	bool full; /* the arena is */
+	u32 *assignable;
+	u32 assignable_count;
+	u32 trials; /* that are left */
 };
 
-/* Do the first COUNT functions on trial put the assignable functions of the group apart? */
-static bool splits(struct split *s, const u32 *chosen, u32 count) {
-	const struct group *group = &s->inventory->groups[s->group];
-	struct inventory trial = *s->inventory;
-	size_t used = trial.arena->used;
-	u32 first = NONE;
+static bool *trusted(struct split *s, u32 candidate) {
+	return &s->d.nodes[s->candidates[candidate]].trusted;
+}
+
+/* Does the trust given so far put the assignable functions apart? */
+static bool splits(struct split *s) {
 	bool apart = false;
 
-	s->trials++;
-	trial.functions = arena_alloc(trial.arena, trial.function_count, sizeof(*trial.functions));
-	if (!trial.functions)
-		return s->full = true;
-	memcpy(trial.functions, s->inventory->functions,
-	       trial.function_count * sizeof(*trial.functions));
-	for (u32 i = 0; i < count; i++)
-		s->trusts[s->given + i].port = trial.functions[chosen[i]].address;
-	s->full |= !groups_derive(&trial, s->trusts, s->given + count);
-	for (u32 i = 0; i < group->member_count && !s->full; i++) {
-		if (!pci_assignable(&trial, group->members[i]))
-			continue;
-		if (first == NONE)
-			first = trial.functions[group->members[i]].group;
-		apart |= trial.functions[group->members[i]].group != first;
-	}
-	trial.arena->used = used;
-	return apart || s->full;
+	derivation_run(&s->d);
+	s->trials--;
+	for (u32 i = 1; i < s->assignable_count && !apart; i++)
+		apart = derivation_leader(&s->d, s->assignable[i]) !=
+			derivation_leader(&s->d, s->assignable[0]);
+	return apart;
 }
 
-static bool trust_matters(const struct split *s, const struct pci_function *f) {
-	for (u32 i = 0; i < s->given; i++)
-		if (pci_key(s->trusts[i].port) == pci_key(f->address))
-			return false;
-	return (!acs_isolates(f) || acs_controls_fail(f)) &&
-	       (!pci_is_bridge(f) || pcie_link_type(f->pcie_type) ||
-		f->pcie_type == PCIE_UPSTREAM_PORT);
-}
-
-/* A set that splits and of which nothing can be left out: its size, or 0. CHOSEN has room for all. */
-static u32 minimal(struct split *s, u32 *chosen, u32 limit) {
-	u32 left = s->candidate_count, count = 0;
-
-	memcpy(chosen, s->candidates, left * sizeof(*chosen));
-	if (!splits(s, chosen, left))
-		return 0;
-	while (!splits(s, chosen, count)) {
-		/* With what was chosen, the shortest run of candidates that splits: its last is needed. */
-		u32 low = 1, high = left;
-
-		if (count == limit || s->full)
-			return 0;
-		while (low < high) {
-			u32 middle = low + (high - low) / 2;
-
-			memcpy(chosen + count, s->candidates, middle * sizeof(*chosen));
-			if (splits(s, chosen, count + middle))
-				high = middle;
-			else
-				low = middle + 1;
-		}
-		chosen[count++] = s->candidates[low - 1];
-		left = low - 1;
-	}
-	return s->full ? 0 : count;
-}
-
-/* The first set of COUNT candidates that splits, in the order of addresses. */
-static bool smaller(struct split *s, u32 *at, u32 *chosen, u32 count) {
-	for (u32 i = 0; i < count; i++)
-		at[i] = i;
-	for (u32 move = 0; s->trials < TRIALS_MAX && !s->full;) {
-		for (u32 i = 0; i < count; i++)
-			chosen[i] = s->candidates[at[i]];
-		if (splits(s, chosen, count))
-			return !s->full;
-		for (move = count;
-		     move > 0 && at[move - 1] == s->candidate_count - count + move - 1;)
-			move--;
-		if (!move)
-			break;
-		at[move - 1]++;
-		for (; move < count; move++)
-			at[move] = at[move - 1] + 1;
+/* Tries all sets of MORE candidates from FROM on, in the order of addresses. The one that splits stays trusted. */
+static bool split_by(struct split *s, u32 from, u32 more) {
+	if (!more)
+		return splits(s);
+	for (u32 i = from; i + more <= s->candidate_count && s->trials; i++) {
+		*trusted(s, i) = true;
+		if (split_by(s, i + 1, more - 1))
+			return true;
+		*trusted(s, i) = false;
 	}
 	return false;
 }
 
-static void sort(u32 *values, u32 count) {
-	for (u32 i = 1; i < count; i++)
-		for (u32 k = i; k > 0 && values[k - 1] > values[k]; k--) {
-			u32 swapped = values[k];
+/*
+ * More trust only takes ties away: where all of it splits nothing, no trust does, and leaving out one
+ * candidate after the other while it still splits ends with a set that needs each.
+ */
+static bool search(struct split *s, u32 limit) {
+	u32 count = s->candidate_count, size = 0;
+	bool found = false;
 
-			values[k] = values[k - 1];
-			values[k - 1] = swapped;
-		}
+	if (s->assignable_count < 2 || count >= s->trials)
+		return false;
+	for (u32 i = 0; i < count; i++)
+		*trusted(s, i) = true;
+	if (!splits(s))
+		return false;
+	for (u32 i = 0; i < count; i++)
+		*trusted(s, i) = false;
+	while (!found && s->trials && size++ < limit)
+		found = split_by(s, 0, size);
+	if (found || s->trials)
+		return found;
+	for (u32 i = 0; i < count; i++)
+		*trusted(s, i) = true;
+	for (u32 i = count; i-- > 0;) {
+		*trusted(s, i) = false;
+		*trusted(s, i) = !splits(s);
+	}
+	return true;
 }
 
-static u32 smallest(struct split *s, u32 *ports, u32 limit) {
-	struct arena *arena = s->inventory->arena;
-	const struct group *group = &s->inventory->groups[s->group];
-	u32 *chosen = arena_alloc(arena, 2 * (size_t)group->member_count, sizeof(*chosen));
-	u32 *at = arena_alloc(arena, group->member_count, sizeof(*at));
+static bool prepare(struct split *s, struct inventory *inventory, const struct group *group) {
+	struct arena *arena = inventory->arena;
 
 	s->candidates = arena_alloc(arena, group->member_count, sizeof(*s->candidates));
-	if (!chosen || !at || !s->candidates)
-		return 0;
-	for (u32 i = 0; i < group->member_count; i++)
-		if (trust_matters(s, &s->inventory->functions[group->members[i]]))
-			s->candidates[s->candidate_count++] = group->members[i];
-	u32 count = minimal(s, chosen, limit);
-
-	sort(chosen, count);
-	if (count)
-		memcpy(ports, chosen, count * sizeof(*ports));
-	for (u32 size = 1; size < count; size++)
-		if (smaller(s, at, chosen, size)) {
-			memcpy(ports, chosen, size * sizeof(*ports));
-			return size;
-		}
-	return count;
+	s->assignable = arena_alloc(arena, group->member_count, sizeof(*s->assignable));
+	s->trials = (u32)min_u64(TRIALS_MAX, VISITS_MAX / (inventory->function_count + 1));
+	return s->candidates && s->assignable;
 }
 
 u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
 		u32 group, u32 *ports, u32 limit) {
-	struct split s = {.inventory = inventory, .group = group, .given = trust_count};
+	const struct group *g = &inventory->groups[group];
 	size_t used = inventory->arena->used;
-	u32 warnings = inventory->warning_count;
-	u32 members = inventory->groups[group].member_count, count = 0;
+	struct split s = {.trials = 0};
+	u32 count = 0;
 
-	s.trusts = arena_alloc(inventory->arena, (size_t)trust_count + members, sizeof(*s.trusts));
-	if (s.trusts) {
-		if (trust_count)
-			memcpy(s.trusts, trusts, trust_count * sizeof(*trusts));
-		count = smallest(&s, ports, limit);
+	if (derivation_begin(&s.d, inventory) && prepare(&s, inventory, g)) {
+		for (u32 i = 0; i < trust_count; i++)
+			derivation_trust(&s.d, trusts[i].port);
+		for (u32 i = 0; i < g->member_count; i++) {
+			const struct pci_function *f = &inventory->functions[g->members[i]];
+
+			if (pci_assignable(inventory, g->members[i]))
+				s.assignable[s.assignable_count++] = g->members[i];
+			if (!s.d.nodes[g->members[i]].trusted && pci_can_be_trusted(f) &&
+			    (!acs_isolates(f) || acs_controls_fail(f)))
+				s.candidates[s.candidate_count++] = g->members[i];
+		}
+		for (u32 i = 0, found = search(&s, limit); found && i < s.candidate_count; i++) {
+			if (!*trusted(&s, i))
+				continue;
+			if (count < limit)
+				ports[count] = s.candidates[i];
+			count++;
+		}
 	}
-	inventory->warning_count = warnings;
+	derivation_end(&s.d);
 	inventory->arena->used = used;
-	return count;
+	return count <= limit ? count : 0;
 }
