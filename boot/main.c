@@ -67,6 +67,8 @@ static bool build_inventory(const struct acpi_tables *tables) {
 		dmar_parse(&inventory, tables->dmar);
 	if (tables->ivrs.data)
 		ivrs_parse(&inventory, tables->ivrs);
+	if (memory_inventory(&inventory))
+		reserved_check(&inventory);
 	acs_enable(&inventory, boot.config);
 	return true;
 }
@@ -116,6 +118,23 @@ static bool probe_units(void) {
 	return false;
 }
 
+/* Free memory that some device may be let into: nobody gets it. */
+static bool take_reserved_memory(void) {
+	struct reserved_region piece;
+
+	for (u64 from = 0; reserved_next(&inventory, NULL, 0, from, &piece); from = piece.limit + 1)
+		for (u32 i = 0; i < inventory.memory_count; i++) {
+			const struct memory_range *m = &inventory.memory[i];
+			u64 base = max_u64(m->base, piece.base);
+			u64 end = min_u64(m->base + m->length, piece.limit + 1);
+
+			if (m->kind == MEMORY_FREE && base < end &&
+			    !firmware_allocate_at(base, end - base))
+				return false;
+		}
+	return true;
+}
+
 /* The plan's places first: what firmware gives anywhere must not lie in them. */
 static bool take_partition_memory(void) {
 	for (u32 i = 0; i < boot.plan.partition_count; i++) {
@@ -144,7 +163,7 @@ static bool make_plan(const char *text, u64 length) {
 	for (u32 attempt = 0; attempt < PLAN_TRIES; attempt++) {
 		if (!memory_inventory(&inventory) || !read_plan(text, length))
 			return false;
-		if (take_partition_memory())
+		if (take_partition_memory() && take_reserved_memory())
 			return true;
 		firmware_release(keep);
 	}

@@ -54,6 +54,10 @@ void firmware_release(u32 keep) {
 static enum memory_kind kind_of(u32 type) {
 	switch (type) {
 	case EfiConventionalMemory: return MEMORY_FREE;
+	case EfiLoaderCode:
+	case EfiLoaderData:
+	case EfiBootServicesCode:
+	case EfiBootServicesData: return MEMORY_USED;
 	case EfiACPIReclaimMemory:
 	case EfiACPIMemoryNVS: return MEMORY_ACPI;
 	case EfiMemoryMappedIO:

@@ -23,6 +23,7 @@ struct partition_plan {
 	const char *cmdline; /* "" when the file has none */
 	u32 *functions; /* indexes into inventory.functions, by address */
 	u32 function_count;
+	u32 reserved_pieces; /* of memory that firmware wants these functions to reach */
 	enum restart_policy restart;
 	enum fault_policy on_fault;
 	u32 line; /* of its section header */

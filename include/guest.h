@@ -62,7 +62,7 @@ struct guest_memory {
 	void *context;
 };
 
-enum guest_range_kind { RANGE_RAM = 1, RANGE_RESERVED = 2, RANGE_ACPI = 3 };
+enum guest_range_kind { RANGE_NONE = 0, RANGE_RAM = 1, RANGE_RESERVED = 2, RANGE_ACPI = 3 };
 
 /* The guest's memory map, as e820 tells it. */
 struct guest_range {
@@ -71,7 +71,7 @@ struct guest_range {
 	enum guest_range_kind kind;
 };
 
-#define GUEST_RANGES_MAX 16
+#define GUEST_RANGES_MAX 64 /* a zero page has room for 128 */
 
 struct guest_map {
 	struct guest_range ranges[GUEST_RANGES_MAX]; /* sorted */

@@ -16,6 +16,7 @@ struct cpu_info {
 
 enum memory_kind {
 	MEMORY_FREE, /* RAM that is ours after the firmware has left */
+	MEMORY_USED, /* RAM too, but somebody uses it now: firmware, or this program */
 	MEMORY_RESERVED,
 	MEMORY_ACPI,
 	MEMORY_DEVICE,
@@ -58,6 +59,10 @@ struct unit_info {
 	u8 ivhd_flags;
 	u64 features; /* EFR image of the IVHD, 0 when it has none */
 };
+
+/* Below 4 GiB, where writes are interrupt messages and never reach memory. */
+#define INTERRUPT_WINDOW 0xfee00000ull
+#define INTERRUPT_WINDOW_END 0xfef00000ull
 
 /* Memory that firmware wants devices to reach: RMRR, IVMD. Once for each function it names. */
 struct reserved_region {
@@ -128,5 +133,14 @@ struct inventory {
 /* Keeps a formatted warning; beyond INVENTORY_WARNINGS they are counted, not kept. */
 __attribute__((format(printf, 2, 3))) void inventory_warn(struct inventory *inventory,
 							  const char *format, ...);
+/*
+ * The lowest PIECE of reserved memory from FROM on that devices of a partition may reach which has
+ * FUNCTIONS, COUNT of them (NULL: any device). It has the rights of all regions there, of which none begins or ends
+ * within it; its function is NONE where one of them is for every function of the segment. False: there is none.
+ */
+bool reserved_next(const struct inventory *inventory, const u32 *functions, u32 count, u64 from,
+		   struct reserved_region *piece);
+/* Warns of reserved memory that the firmware's memory map does not keep. */
+void reserved_check(struct inventory *inventory);
 /* Index of the function at ADDRESS (binary search), or NONE. */
 u32 inventory_find(const struct inventory *inventory, struct pci_address address);

@@ -134,12 +134,14 @@ bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const
 /* Maps guest memory into it. */
 bool domain_map(struct iommu *iommu, struct dma_domain *domain, u64 guest, u64 host, u64 length,
 		unsigned int access);
-void domain_destroy(struct iommu *iommu, struct dma_domain *domain);
 
 /* Step 1 of taking a group over: nobody else can have it until it is released. */
 bool domain_claim_group(struct iommu *iommu, u32 group, u16 owner);
 void domain_release_group(struct iommu *iommu, u32 group, u16 owner);
-/* Every member with every alias, or none: all blocked again when one fails. Works only on a claimed, blocked group. */
+/*
+ * Every member with every alias, or none: all blocked again when one fails. Works only on a claimed, blocked group. Until it is
+ * detached, DOMAIN also maps what firmware reserved for the group, at its own address.
+ */
 bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner);
 /* Leaves every member blocked. */
 bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner);

@@ -229,7 +229,7 @@ static bool interrupt_set(struct iommu_unit *unit, u16 requester_id, u32 index,
 static struct msi_message message(const struct iommu_unit *unit, u32 first, bool multi_message) {
 	(void)unit;
 	(void)multi_message;
-	return (struct msi_message){MSI_ADDRESS, first};
+	return (struct msi_message){INTERRUPT_WINDOW, first};
 }
 
 static bool prepare(struct iommu_unit *unit, struct page_pool *pool) {

@@ -80,7 +80,8 @@ void coverage_add_region(struct coverage *coverage, const struct acpi_walk *reco
 
 	/* A limit that wraps is below the base. */
 	if (region.limit + 1 <= region.base || range.first > range.last ||
-	    !IS_ALIGNED(region.base | (region.limit + 1), PAGE_SIZE)) {
+	    !IS_ALIGNED(region.base | (region.limit + 1), PAGE_SIZE) ||
+	    (region.base < INTERRUPT_WINDOW_END && region.limit >= INTERRUPT_WINDOW)) {
 		coverage_warn(coverage, record, "is an impossible region of memory");
 		return;
 	}

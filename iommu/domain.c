@@ -12,10 +12,6 @@
  * known: the group stays ATTACHED, so that nobody else gets it, and detaching may be tried again.
  */
 
-/* Below 4 GiB, where writes are interrupt messages and never reach memory. */
-#define INTERRUPT_WINDOW 0xfee00000ull
-#define INTERRUPT_WINDOW_BYTES MIB
-
 /* The unit that translates a function; NULL: none. */
 static struct iommu_unit *unit_of(struct iommu *iommu, u32 function) {
 	u32 index = iommu->inventory->functions[function].unit;
@@ -48,25 +44,6 @@ static bool fit_group(struct iommu *iommu, u32 index, struct iommu_unit *shape) 
 	return shape->ops != NULL;
 }
 
-bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *groups,
-		   u32 group_count) {
-	struct iommu_unit shape = any_shape;
-
-	for (u32 i = 0; i < group_count; i++)
-		if (!fit_group(iommu, groups[i], &shape))
-			return false;
-	if (!id || !shape.ops ||
-	    !page_tables_init(&domain->tables, shape.ops->format, iommu->pool, shape.levels,
-			      shape.leaf_level))
-		return false;
-	domain->id = id;
-	if (!shape.coherent && shape.ops->written) {
-		domain->tables.written = shape.ops->written;
-		shape.ops->written(domain->tables.root, TABLE_ENTRIES);
-	}
-	return true;
-}
-
 /* Units that remember the absence of a page need a flush after mapping, too; it costs little here. */
 static bool flush_everywhere(struct iommu *iommu, struct dma_domain *domain) {
 	bool done = true;
@@ -85,19 +62,65 @@ bool domain_map(struct iommu *iommu, struct dma_domain *domain, u64 guest, u64 h
 	u64 end;
 
 	if (__builtin_add_overflow(guest, length, &end) ||
-	    (guest < INTERRUPT_WINDOW + INTERRUPT_WINDOW_BYTES && end > INTERRUPT_WINDOW))
+	    (guest < INTERRUPT_WINDOW_END && end > INTERRUPT_WINDOW))
 		return false;
 	return page_tables_map(&domain->tables, guest, host, length, access) &&
 	       flush_everywhere(iommu, domain);
 }
 
-void domain_destroy(struct iommu *iommu, struct dma_domain *domain) {
-	if (!domain->tables.root)
-		return;
-	/* Tables that a unit may still walk are lost rather than used for something else. */
-	if (flush_everywhere(iommu, domain))
-		page_tables_free(&domain->tables);
-	domain->tables.root = NULL;
+/*
+ * Memory that firmware reserved for members of group INDEX, at its own address. What every function
+ * of the segment may reach stays for as long as the domain, which may have several groups.
+ */
+enum region_change { REGIONS_SHARED, REGIONS_MAP, REGIONS_UNMAP };
+
+static bool set_regions(struct iommu *iommu, struct dma_domain *domain, u32 index,
+			enum region_change change) {
+	const struct group *group = &iommu->inventory->groups[index];
+	struct reserved_region piece;
+	u64 to, size, entry;
+	bool done = true;
+
+	for (u64 from = 0; done && reserved_next(iommu->inventory, group->members,
+						 group->member_count, from, &piece);
+	     from = piece.limit + 1) {
+		u64 length = piece.limit + 1 - piece.base;
+		bool is_mapped =
+			page_tables_find(&domain->tables, piece.base, &to, &size, &entry) &&
+			to == piece.base;
+
+		if ((piece.function == NONE) != (change == REGIONS_SHARED) ||
+		    is_mapped != (change == REGIONS_UNMAP))
+			continue;
+		done = change == REGIONS_UNMAP
+			       ? page_tables_unmap(&domain->tables, piece.base, length)
+			       : domain_map(iommu, domain, piece.base, piece.base, length,
+					    (piece.read ? ACCESS_READ : 0) |
+						    (piece.write ? ACCESS_WRITE : 0));
+	}
+	return done;
+}
+
+bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *groups,
+		   u32 group_count) {
+	struct iommu_unit shape = any_shape;
+
+	for (u32 i = 0; i < group_count; i++)
+		if (!fit_group(iommu, groups[i], &shape))
+			return false;
+	if (!id || !shape.ops ||
+	    !page_tables_init(&domain->tables, shape.ops->format, iommu->pool, shape.levels,
+			      shape.leaf_level))
+		return false;
+	domain->id = id;
+	if (!shape.coherent && shape.ops->written) {
+		domain->tables.written = shape.ops->written;
+		shape.ops->written(domain->tables.root, TABLE_ENTRIES);
+	}
+	for (u32 i = 0; i < group_count; i++)
+		if (!set_regions(iommu, domain, groups[i], REGIONS_SHARED))
+			return false;
+	return true;
 }
 
 static bool owns(const struct iommu *iommu, u32 group, u16 owner, enum group_state state) {
@@ -156,16 +179,15 @@ bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 gro
 	    !domain_fits_unit(&domain->tables, &shape))
 		return false;
 	iommu->group_state[group] = GROUP_ATTACHED;
-	if (set_members(iommu, group, domain))
+	if (set_regions(iommu, domain, group, REGIONS_MAP) && set_members(iommu, group, domain))
 		return true;
-	if (set_members(iommu, group, NULL))
-		iommu->group_state[group] = GROUP_CLAIMED;
+	domain_detach_group(iommu, domain, group, owner);
 	return false;
 }
 
 bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner) {
 	if (!owns(iommu, group, owner, GROUP_ATTACHED) || !set_members(iommu, group, NULL) ||
-	    !flush_everywhere(iommu, domain))
+	    !set_regions(iommu, domain, group, REGIONS_UNMAP) || !flush_everywhere(iommu, domain))
 		return false;
 	iommu->group_state[group] = GROUP_CLAIMED;
 	return true;

@@ -6,7 +6,6 @@
 
 /* What the drivers of both vendors share. */
 
-#define MSI_ADDRESS 0xfee00000u
 #define VECTOR_FIRST_LEGAL 16 /* below are exceptions */
 
 /* A number of interrupt entries that multi-message MSI can ask for. */

@@ -254,7 +254,7 @@ static struct msi_message vtd_message(const struct iommu_unit *unit, u32 first,
 				      bool multi_message) {
 	(void)unit;
 	return (struct msi_message){
-		.address = MSI_ADDRESS | VTD_MSI_REMAPPABLE |
+		.address = INTERRUPT_WINDOW | VTD_MSI_REMAPPABLE |
 			   (first & VTD_MSI_HANDLE_MASK) << VTD_MSI_HANDLE_SHIFT |
 			   (first >> 15 & 1) << VTD_MSI_HANDLE_HIGH_SHIFT |
 			   (multi_message ? VTD_MSI_SHV : 0),

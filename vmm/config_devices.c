@@ -16,24 +16,6 @@ static void list_add(struct text_buffer *list, struct pci_address address) {
 
 /* ---- who gets a function ---- */
 
-/* Rules about one function that the partition gets. */
-static void check_claim(struct config *config, u32 index, struct place at) {
-	const struct inventory *inventory = config->inventory;
-	const struct pci_function *f = &inventory->functions[index];
-
-	if (inventory->unit_count && f->unit >= inventory->unit_count)
-		config_report(config, at, DEVICE_UNCOVERED, ADDRESS(f->address));
-	for (u32 i = 0; i < inventory->region_count; i++) {
-		const struct reserved_region *r = &inventory->regions[i];
-		bool all = r->function == NONE && r->segment == f->address.segment;
-
-		if (r->function != index && !all)
-			continue;
-		config_report(config, at, RESERVED_MEMORY, ADDRESS(f->address), r->base, r->limit);
-		return;
-	}
-}
-
 /* Does the line that names FUNCTION, or its group, give INDEX to the partition? */
 static bool gives(const struct entry *e, u32 function, u32 index) {
 	const struct inventory *inventory = e->config->inventory;
@@ -47,7 +29,8 @@ static bool gives(const struct entry *e, u32 function, u32 index) {
 static void claim(const struct entry *e, u32 function) {
 	struct config *config = e->config;
 	const struct pci_function *f = &config->inventory->functions[function];
-	u32 count = config->inventory->function_count, given = 0;
+	u32 count = config->inventory->function_count, units = config->inventory->unit_count;
+	u32 given = 0;
 
 	for (u32 i = 0; i < count; i++) {
 		const struct owner *owner = &config->owners[i];
@@ -66,7 +49,8 @@ static void claim(const struct entry *e, u32 function) {
 		if (config->owners[i].draft || !gives(e, function, i))
 			continue;
 		config->owners[i] = (struct owner){config->draft, e->at};
-		check_claim(config, i, e->at);
+		if (units && config->inventory->functions[i].unit >= units)
+			config_report(config, e->at, DEVICE_UNCOVERED, NAME(config, i));
 	}
 }
 
@@ -229,6 +213,8 @@ void config_check_devices(struct config *config) {
 	for (u32 i = 0; i < inventory->function_count; i++)
 		if (config->owners[i].draft)
 			config_check_registers(config, i);
+	for (u32 d = 0; d < config->draft_count; d++)
+		config_check_reserved(config, config->drafts[d].plan);
 	/* A dump of PCI functions alone, without firmware's tables, does not tell. */
 	if (at.line && inventory->unit_count == 0 && inventory->cpu_count != 0)
 		config_report(config, at, NO_IOMMU);

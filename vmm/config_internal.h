@@ -18,6 +18,7 @@
 #define KEYS_MAX 16
 #define CPU_INDEX_LIMIT 4096 /* indexes from here on name no processor of any machine */
 #define MEMORY_MINIMUM (16 * MIB)
+#define LOW_MEMORY_END MIB /* below lie start-up code of processors and firmware's data */
 
 struct place {
 	u32 line;
@@ -122,3 +123,5 @@ void config_place_memory(struct config *config);
 
 /* config_registers.c */
 void config_check_registers(struct config *config, u32 function);
+/* What firmware wants the partition's functions to reach. */
+void config_check_reserved(struct config *config, struct partition_plan *plan);

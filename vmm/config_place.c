@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_internal.h"
 
-#define LOW_MEMORY_END MIB /* below lie start-up code of processors and firmware's data */
+/* BASE of a partition that has been placed, or of a reserved region, within the BYTES from PLACE on. */
+static bool find_overlap(const struct config *config, u64 place, u64 bytes, u64 *base) {
+	struct reserved_region piece;
 
-/* A partition that has been placed so that it overlaps, or NULL. */
-static const struct partition_plan *find_overlap(const struct config *config, u64 base, u64 bytes) {
 	for (u32 i = 0; i < config->draft_count; i++) {
 		const struct partition_plan *plan = config->drafts[i].plan;
 
-		if (plan->memory_base && plan->memory_base < base + bytes &&
-		    base < plan->memory_base + plan->memory_bytes)
-			return plan;
+		*base = plan->memory_base;
+		if (*base && *base < place + bytes && place < *base + plan->memory_bytes)
+			return true;
 	}
-	return NULL;
+	reserved_next(config->inventory, NULL, 0, place, &piece);
+	*base = piece.base;
+	return piece.base < place + bytes;
 }
 
 /* Finds the highest free BYTES aligned to ALIGNMENT. */
 static bool find_place(const struct config *config, u64 bytes, u64 alignment, u64 *place) {
 	for (u32 i = config->inventory->memory_count; i-- > 0;) {
 		const struct memory_range *range = &config->inventory->memory[i];
-		const struct partition_plan *plan;
 		u64 base = ALIGN_UP(max_u64(range->base, LOW_MEMORY_END), MEMORY_UNIT), end;
 
 		if (__builtin_add_overflow(range->base, range->length, &end))
@@ -27,12 +28,11 @@ static bool find_place(const struct config *config, u64 bytes, u64 alignment, u6
 		if (range->kind != MEMORY_FREE || base < range->base)
 			continue;
 		end = ALIGN_DOWN(end, MEMORY_UNIT);
-		for (; end > base && end - base >= bytes; end = plan->memory_base) {
+		while (end > base && end - base >= bytes) {
 			*place = ALIGN_DOWN(end - bytes, alignment);
 			if (*place < base)
 				break;
-			plan = find_overlap(config, *place, bytes);
-			if (!plan)
+			if (!find_overlap(config, *place, bytes, &end))
 				return true;
 		}
 	}

@@ -63,9 +63,9 @@ bool config_plan(const char *text, size_t length, const struct inventory *invent
 	config.owners = config_alloc(&config, inventory->function_count, sizeof(struct owner));
 	if (!config.exhausted)
 		config_parse(&config, text, length);
+	fill_functions(&config);
 	if (!config.exhausted)
 		check_file(&config);
-	fill_functions(&config);
 	plan->partition_count = config.draft_count;
 	if (config.exhausted)
 		*diagnostics = (struct diagnostics){arena, &out_of_memory, 1, 1, 0};

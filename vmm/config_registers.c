@@ -2,69 +2,93 @@
 #include "config_internal.h"
 
 /*
- * A function's registers become part of its partition's memory: they must not lie where anything of
- * somebody else's does. Only firmware's mistakes lead here.
+ * A function's registers become part of its partition's memory, and its device is let into memory that
+ * firmware reserved for it: neither may lie where anything of somebody else's does. Only firmware's
+ * mistakes lead here.
  */
 
-static bool overlap(const struct pci_bar *bar, u64 base, u64 length) {
-	return bar->base < base + length && base < bar->base + bar->size;
+/* Bytes of the machine's addresses. */
+struct span {
+	u64 base, length;
+};
+
+static bool overlap(struct span span, u64 base, u64 length) {
+	return span.base < base + length && base < span.base + span.length;
 }
 
-/* Memory, units, IO-APICs and configuration space. */
-static const char *machine_clash(const struct inventory *inventory, const struct pci_bar *bar) {
+/* Memory of KINDS, units, IO-APICs and configuration space. */
+static const char *machine_clash(const struct inventory *inventory, struct span span, u64 kinds) {
 	for (u32 i = 0; i < inventory->memory_count; i++) {
-		if (inventory->memory[i].kind == MEMORY_FREE &&
-		    overlap(bar, inventory->memory[i].base, inventory->memory[i].length))
-			return "memory";
+		if (BIT(inventory->memory[i].kind) & kinds &&
+		    overlap(span, inventory->memory[i].base, inventory->memory[i].length))
+			return "memory of the machine";
 	}
 	for (u32 i = 0; i < inventory->unit_count; i++) {
-		if (overlap(bar, inventory->units[i].base, inventory->units[i].register_bytes))
+		if (overlap(span, inventory->units[i].base, inventory->units[i].register_bytes))
 			return "an IOMMU's registers";
 	}
 	for (u32 i = 0; i < inventory->ioapic_count; i++) {
-		if (overlap(bar, inventory->ioapics[i].base, PAGE_SIZE))
+		if (overlap(span, inventory->ioapics[i].base, PAGE_SIZE))
 			return "an IO-APIC's registers";
 	}
 	for (u32 i = 0; i < inventory->window_count; i++) {
 		const struct ecam_window *w = &inventory->windows[i];
 
-		if (overlap(bar, w->base + w->first_bus * MIB,
+		if (overlap(span, w->base + w->first_bus * MIB,
 			    (w->last_bus - w->first_bus + 1) * MIB))
 			return "configuration space";
 	}
 	return NULL;
 }
 
-/* A function that another partition has, or nobody. */
-static const char *function_clash(const struct config *config, u32 function,
-				  const struct pci_bar *bar) {
-	for (u32 i = 0; i < config->inventory->function_count; i++) {
-		const struct pci_function *f = &config->inventory->functions[i];
+/* What SPAN of FUNCTION lies over that is not its partition's; NULL: nothing. */
+static const char *find_clash(const struct config *config, u32 function, struct span span,
+			      u64 kinds) {
+	const struct inventory *inventory = config->inventory;
 
-		for (u32 b = 0; b < PCI_BARS; b++) {
-			if (config->owners[i].draft != config->owners[function].draft &&
-			    f->bars[b].base && !f->bars[b].io &&
-			    overlap(bar, f->bars[b].base, f->bars[b].size))
-				return "registers of a function that is not the partition's";
-		}
+	for (u32 i = 0; i < inventory->function_count * PCI_BARS; i++) {
+		const struct pci_bar *bar = &inventory->functions[i / PCI_BARS].bars[i % PCI_BARS];
+
+		if (config->owners[i / PCI_BARS].draft != config->owners[function].draft &&
+		    bar->base && !bar->io && overlap(span, bar->base, bar->size))
+			return "registers of a function that is not the partition's";
 	}
-	return NULL;
+	return machine_clash(inventory, span, kinds);
 }
 
 void config_check_registers(struct config *config, u32 function) {
 	const struct pci_function *f = &config->inventory->functions[function];
 
-	for (u32 b = 0; b < PCI_BARS; b++) {
-		const struct pci_bar *bar = &f->bars[b];
-		const char *what;
+	for (const struct pci_bar *bar = f->bars; bar < f->bars + PCI_BARS; bar++) {
+		const char *what = NULL;
 
-		if (bar->io || !bar->base || !bar->size)
-			continue;
-		what = machine_clash(config->inventory, bar);
-		if (!what)
-			what = function_clash(config, function, bar);
+		if (!bar->io && bar->base && bar->size)
+			what = find_clash(config, function, (struct span){bar->base, bar->size},
+					  BIT(MEMORY_FREE) | BIT(MEMORY_USED));
 		if (what)
 			config_report(config, config->owners[function].at, DEVICE_REGISTERS,
 				      ADDRESS(f->address), bar->base, bar->size, what);
+	}
+}
+
+/* Free memory will not be used by anybody else. */
+void config_check_reserved(struct config *config, struct partition_plan *plan) {
+	struct reserved_region p;
+
+	for (u64 from = 0; plan->function_count && reserved_next(config->inventory, plan->functions,
+								 plan->function_count, from, &p);
+	     from = p.limit + 1) {
+		struct span span = {p.base, p.limit + 1 - p.base};
+		bool named = p.function != NONE && config->owners[p.function].draft;
+		u32 function = named ? p.function : plan->functions[0];
+		const char *what = find_clash(config, function, span, BIT(MEMORY_USED));
+
+		plan->reserved_pieces++;
+		if (p.base < LOW_MEMORY_END)
+			what = "the first MiB, where every partition has tables of its own";
+		if (what)
+			config_report(config, config->owners[function].at, RESERVED_MEMORY,
+				      ADDRESS(config->inventory->functions[function].address),
+				      p.base, p.limit, what);
 	}
 }

@@ -40,7 +40,7 @@
 #define NO_INTERRUPT_REMAPPING "no-interrupt-remapping", "the IOMMU does not remap interrupts, so no partition can have devices\na device could send any interrupt to any processor\nswitch interrupt remapping (or x2APIC) on in the firmware's setup, or remove the `device` and `group` lines"
 #define DEVICE_UNCOVERED "device-uncovered", "no IOMMU translates the requests of %s\nremove it: the firmware's DMAR or IVRS table leaves it out"
 #define DEVICE_REGISTERS "device-registers", "firmware has placed registers of %s at 0x%lx, 0x%lx bytes, over %s\nreset the firmware's setup to its defaults or update it, or remove the line"
-#define RESERVED_MEMORY "reserved-memory", "firmware wants %s to reach its memory 0x%lx-0x%lx\na partition would reach that memory too\nremove the line, or end this use of the device in the firmware's setup"
+#define RESERVED_MEMORY "reserved-memory", "firmware wants %s to reach 0x%lx-0x%lx, over %s\nremove the line, or end this use of the device in the firmware's setup"
 /* Said instead of all else, and written where there is no memory: a struct diagnostic. */
 #define OUT_OF_MEMORY "out-of-memory", "the file needs more working memory than there is: it was not checked", NULL, "make the file smaller"
 /* clang-format on */

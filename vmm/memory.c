@@ -83,14 +83,30 @@ void guest_memory_clear(struct partition *p) {
 }
 
 static void add_range(struct guest_map *map, u64 base, u64 end, enum guest_range_kind kind) {
-	if (end > base)
+	if (kind && end > base && map->count < GUEST_RANGES_MAX)
 		map->ranges[map->count++] =
 			(struct guest_range){.base = base, .length = end - base, .kind = kind};
 }
 
+/* BASE to END, of KIND (0: nothing is there), save for what firmware reserved for the partition's devices. */
+static void add_ranges(struct partition *p, const struct inventory *inventory, u64 base, u64 end,
+		       enum guest_range_kind kind) {
+	const struct partition_plan *plan = p->plan;
+	struct reserved_region hole;
+
+	while (plan->function_count &&
+	       reserved_next(inventory, plan->functions, plan->function_count, base, &hole) &&
+	       hole.base < end) {
+		add_range(&p->map, base, hole.base, kind);
+		base = min_u64(hole.limit + 1, end);
+		add_range(&p->map, hole.base, base, RANGE_RESERVED);
+	}
+	add_range(&p->map, base, end, kind);
+}
+
 /* The lowest register of the partition's functions below 4 GiB bounds low memory. */
 void guest_memory_plan(struct partition *p, const struct inventory *inventory, u64 ecam_base) {
-	u64 hole = min_u64(HOLE_BASE_MAX, ecam_base < FOUR_GIB ? ecam_base : HOLE_BASE_MAX);
+	u64 hole = min_u64(HOLE_BASE_MAX, ecam_base), end;
 
 	for (u32 i = 0; i < p->plan->function_count; i++) {
 		const struct pci_function *f = &inventory->functions[p->plan->functions[i]];
@@ -101,14 +117,17 @@ void guest_memory_plan(struct partition *p, const struct inventory *inventory, u
 		}
 	}
 	p->low_bytes = min_u64(p->plan->memory_bytes, ALIGN_DOWN(hole, LARGE_PAGE_SIZE));
+	end = FOUR_GIB + p->plan->memory_bytes - p->low_bytes;
 	p->map.count = 0;
 	add_range(&p->map, 0, EBDA_BASE, RANGE_RAM);
 	add_range(&p->map, EBDA_BASE, VGA_BASE, RANGE_RESERVED);
 	add_range(&p->map, GUEST_ACPI_BASE, BIOS_END, RANGE_RESERVED);
-	add_range(&p->map, BIOS_END, p->low_bytes, RANGE_RAM);
-	if (ecam_base < FOUR_GIB)
-		add_range(&p->map, ecam_base, ecam_base + MIB, RANGE_RESERVED);
-	add_range(&p->map, FOUR_GIB, FOUR_GIB + p->plan->memory_bytes - p->low_bytes, RANGE_RAM);
+	add_ranges(p, inventory, BIOS_END, p->low_bytes, RANGE_RAM);
+	add_ranges(p, inventory, p->low_bytes, ecam_base, RANGE_NONE);
+	add_range(&p->map, ecam_base, ecam_base + MIB, RANGE_RESERVED);
+	add_ranges(p, inventory, ecam_base + MIB, FOUR_GIB, RANGE_NONE);
+	add_ranges(p, inventory, FOUR_GIB, end, RANGE_RAM);
+	add_ranges(p, inventory, end, UINT64_MAX, RANGE_NONE);
 }
 
 /* The real windows are no BAR's; below 4 GiB for kernels that look there only. */
@@ -124,16 +143,35 @@ u64 guest_ecam_base(const struct inventory *inventory) {
 
 /* The same picture for the processor and for devices, in tables of their own. */
 static bool map_both(struct partition *p, u64 guest, u64 host, u64 length) {
-	return !length ||
-	       (page_tables_map(&p->nested, guest, host, length,
+	return (page_tables_map(&p->nested, guest, host, length,
 				ACCESS_READ | ACCESS_WRITE | ACCESS_EXECUTE | ACCESS_USER) &&
 		(!p->group_count || domain_map(&machine.iommu, &p->domain, guest, host, length,
 					       ACCESS_READ | ACCESS_WRITE)));
 }
 
-bool guest_memory_map(struct partition *p) {
-	u64 base = p->plan->memory_base;
+/* The RAM among FROM..TO. */
+static bool map_ram(struct partition *p, u64 from, u64 to) {
+	u64 base = p->plan->memory_base, high = max_u64(from, FOUR_GIB);
+	u64 low_end = min_u64(to, p->low_bytes);
+	u64 high_end = min_u64(to, FOUR_GIB + p->plan->memory_bytes - p->low_bytes);
 
-	return map_both(p, 0, base, p->low_bytes) &&
-	       map_both(p, FOUR_GIB, base + p->low_bytes, p->plan->memory_bytes - p->low_bytes);
+	return (low_end <= from || map_both(p, from, base + from, low_end - from)) &&
+	       (high_end <= high ||
+		map_both(p, high, base + p->low_bytes + (high - FOUR_GIB), high_end - high));
+}
+
+/* All of it but what is reserved: the pages behind that are not used. Below 1 MiB there is RAM everywhere. */
+bool guest_memory_map(struct partition *p) {
+	bool done = true;
+	u64 from = 0;
+
+	for (u32 i = 0; done && i < p->map.count; i++) {
+		const struct guest_range *range = &p->map.ranges[i];
+
+		if (range->kind != RANGE_RESERVED || range->base < BIOS_END)
+			continue;
+		done = map_ram(p, from, range->base);
+		from = range->base + range->length;
+	}
+	return done && map_ram(p, from, UINT64_MAX);
 }

@@ -68,9 +68,10 @@ static bool map_trapped_registers(const struct partition *p) {
 	return true;
 }
 
-/* Nested tables: RAM in large pages and its edges, registers, and some for BARs that move. */
+/* Nested tables: RAM in large pages and its edges and holes, registers, and some for BARs that move. */
 static u64 nested_pages(const struct partition_plan *plan) {
-	return 16 + 2 * (plan->memory_bytes / GIB) + 16 * plan->function_count;
+	return 16 + 2 * (plan->memory_bytes / GIB) + 16 * plan->function_count +
+	       4 * plan->reserved_pieces;
 }
 
 /* Virtual processors, and what virtual PCI keeps of each function: its registers and MSI-X table. */
@@ -81,7 +82,7 @@ static u64 state_pages(const struct partition_plan *plan) {
 /* DMA tables where units know no 1 GiB pages, virtual processors, tables of registers that are trapped. */
 u64 partition_pages(const struct partition_plan *plan) {
 	return nested_pages(plan) + state_pages(plan) + 16 + 2 * (plan->memory_bytes / GIB) +
-	       8 * plan->function_count + 2 * plan->cpu_count;
+	       8 * plan->function_count + 2 * plan->cpu_count + 8 * plan->reserved_pieces;
 }
 
 static bool create_nested(struct partition *p) {

@@ -590,9 +590,16 @@ static void zeros_at_the_end_are_padding(void **state) {
 
 static void impossible_regions_are_kept_out(void **state) {
 	static const u64 regions[][2] = {
-		{0x2000, 0x1fff},          {0x2000, 0x2000}, {0x2800, 0x2fff},
-		{0x2000, 0x27ff},          {0, 0},           {0x2000, 0xffffffffffffffff},
+		{0x2000, 0x1fff},
+		{0x2000, 0x2000},
+		{0x2800, 0x2fff},
+		{0x2000, 0x27ff},
+		{0, 0},
+		{0x2000, 0xffffffffffffffff},
 		{0x2000, 0x1000000000fff},
+		/* where writes are interrupts */
+		{0xfeeff000, 0xfeefffff},
+		{0xfe000000, 0xfee00fff},
 	};
 
 	(void)state;
@@ -607,6 +614,8 @@ static void impossible_regions_are_kept_out(void **state) {
 	}
 	assert_true(parse_table(dmar_parse));
 	assert_warnings(ARRAY_SIZE(regions));
+	for (u32 i = 0; i < machine.warning_count; i++)
+		assert_non_null(strstr(machine.warnings[i].text, "impossible region"));
 	assert_int_equal(machine.region_count, 0);
 	assert_int_equal(functions[SLOT2].unit, 0);
 }
@@ -968,6 +977,46 @@ static void compare_ivrs(const char *json) {
 				 highest[machine.units[i].device_id] != IVHD_10);
 }
 
+/* Pieces follow one another, lie within regions, and leave nothing of them out. */
+static u32 check_regions(void) {
+	struct reserved_region piece;
+	u64 covered = 0;
+	u32 count = 0;
+
+	for (u64 from = 0; reserved_next(&machine, NULL, 0, from, &piece);
+	     from = piece.limit + 1, count++) {
+		bool found = false;
+
+		assert_true(piece.base >= from && piece.limit > piece.base);
+		assert_true(IS_ALIGNED(piece.base | (piece.limit + 1), PAGE_SIZE));
+		for (u32 i = 0; i < machine.region_count; i++) {
+			const struct reserved_region *r = &machine.regions[i];
+			bool inside = r->base <= piece.base && r->limit >= piece.limit;
+
+			assert_true(inside || r->limit < piece.base || r->base > piece.limit);
+			assert_true(!inside ||
+				    ((piece.read || !r->read) && (piece.write || !r->write)));
+			found |= inside;
+		}
+		assert_true(found);
+		covered += piece.limit + 1 - piece.base;
+	}
+	for (u32 i = 0; i < machine.region_count; i++) {
+		const struct reserved_region *r = &machine.regions[i];
+		u64 own = 0;
+
+		for (u64 from = r->base;
+		     reserved_next(&machine, NULL, 0, from, &piece) && piece.base <= r->limit;
+		     from = piece.limit + 1)
+			own += piece.limit + 1 - piece.base;
+		assert_int_equal(own, r->limit + 1 - r->base);
+		assert_true(own <= covered);
+	}
+	return count;
+}
+
+static u32 pieces;
+
 static void check_corpus_table(const char *directory, const char *name) {
 	char path[512];
 	bool dmar = strncmp(name, "dmar", 4) == 0;
@@ -979,6 +1028,7 @@ static void check_corpus_table(const char *directory, const char *name) {
 	snprintf(path, sizeof(path), "%.200s/%.200s", directory, name);
 	u32 length = read_file(path);
 	assert_true(parse_bytes(dmar ? dmar_parse : ivrs_parse, file, length));
+	pieces += check_regions();
 	memcpy(path + strlen(path) - 3, "json", 5);
 	if (read_file(path))
 		(dmar ? compare_dmar : compare_ivrs)((const char *)file);
@@ -1005,7 +1055,8 @@ static void real_tables_give_the_units_that_iasl_sees(void **state) {
 	if (directory)
 		closedir(directory);
 	if (count)
-		print_message("%u tables, %u without a warning\n", count, clean);
+		print_message("%u tables, %u without a warning; %u pieces of reserved memory\n",
+			      count, clean, pieces);
 	else
 		print_message("SKIPPED: no corpus beside the repository\n");
 }

@@ -399,6 +399,52 @@ static void a_silenced_requester_stays_where_it_was(void **state) {
 	assert_int_equal(model.device_cache[NIC][1] >> 32, 0);
 }
 
+/* From the table of reserved memory to where a transaction ends. */
+static void reserved_memory_comes_and_goes_with_its_group(void **state) {
+	struct pci_function function = {
+		.address = {3, 1, 0}, .table_alias = NIC, .physical = NONE, .parent = NONE};
+	struct reserved_region regions[] = {
+		{0x7b800000, 0x7bffffff, true, true, 0, 3},
+		{0x7c000000, 0x7c000fff, true, false, 0, 3},
+	};
+	struct group group = {.members = (u32[]){0}, .member_count = 1};
+	struct inventory inventory = {.functions = &function,
+				      .function_count = 1,
+				      .groups = &group,
+				      .group_count = 1,
+				      .regions = regions,
+				      .region_count = ARRAY_SIZE(regions)};
+	struct iommu iommu = {.inventory = &inventory,
+			      .units = {unit},
+			      .unit_count = 1,
+			      .pool = &pool,
+			      .group_state = (u8[]){GROUP_BLOCKED},
+			      .group_owner = (u16[]){0}};
+	struct dma_domain guest;
+	u64 to;
+
+	(void)state;
+	assert_true(domain_create(&iommu, &guest, 7, (u32[]){0}, 1));
+	assert_true(domain_map(&iommu, &guest, 0, 4 * GIB, GIB, ACCESS_READ | ACCESS_WRITE));
+	assert_true(domain_claim_group(&iommu, 0, 0));
+	for (u32 round = 0; round < 2; round++) {
+		assert_false(amdvi_model_dma(&model, NIC, 0x7b800000, true, &to));
+		assert_true(domain_attach_group(&iommu, &guest, 0, 0));
+		assert_true(amdvi_model_dma(&model, NIC, 0x7b8ff123, true, &to));
+		assert_int_equal(to, 0x7b8ff123);
+		assert_true(amdvi_model_dma(&model, NIC, 0x1000, true, &to));
+		assert_int_equal(to, 4 * GIB + 0x1000);
+		assert_true(amdvi_model_dma(&model, NIC, 0x7c000000, false, &to));
+		assert_false(amdvi_model_dma(&model, NIC, 0x7c000000, true, &to));
+		assert_true(domain_detach_group(&iommu, &guest, 0, 0));
+		/* Nothing of it is left for a requester that is still in the domain. */
+		assert_true(amdvi_ops.set_domain(&unit, DISK, &guest));
+		assert_false(amdvi_model_dma(&model, DISK, 0x7b8ff123, true, &to));
+		assert_false(amdvi_model_dma(&model, DISK, 0x7c000000, false, &to));
+		assert_true(amdvi_ops.set_domain(&unit, DISK, NULL));
+	}
+}
+
 /* ---- commands ---- */
 
 static void the_command_ring_wraps(void **state) {
@@ -758,6 +804,7 @@ int main(void) {
 				       start_all),
 		cmocka_unit_test_setup(rights_and_sizes_of_pages_are_what_was_asked, start_all),
 		cmocka_unit_test_setup(a_silenced_requester_stays_where_it_was, start_all),
+		cmocka_unit_test_setup(reserved_memory_comes_and_goes_with_its_group, start_all),
 		cmocka_unit_test_setup(the_command_ring_wraps, start_all),
 		cmocka_unit_test_setup(a_unit_that_stops_answering_is_an_error_and_may_come_back,
 				       start_all),

@@ -434,6 +434,84 @@ static void memory_errors(void **state) {
 	assert_int_equal(m->plan.partitions[0].memory_base, 0);
 }
 
+static void reserved_memory_goes_with_its_device(void **state) {
+	struct machine *m = *state;
+	const struct partition_plan *p;
+
+	m->region = (struct reserved_region){512 * MIB, 516 * MIB - 1, true, true, NETWORK, 0};
+	m->inventory.regions = &m->region;
+	m->inventory.region_count = 1;
+	expect(m, PARTITION "device = 0000:01:00.0\n" SECOND "device = 0000:00:1f.2\n", "");
+	p = m->plan.partitions;
+	assert_int_equal(p[0].reserved_pieces, 1);
+	assert_int_equal(p[1].reserved_pieces, 0);
+	/* Every function of a segment. */
+	m->region.function = NONE;
+	expect(m, PARTITION "device = 0000:01:00.0\n" SECOND "device = 0000:00:1f.2\n", "");
+	p = m->plan.partitions;
+	assert_int_equal(p[0].reserved_pieces, 1);
+	assert_int_equal(p[1].reserved_pieces, 1);
+	m->region.segment = 1;
+	expect(m, PARTITION "device = 0000:00:1f.2\n", "");
+	assert_int_equal(m->plan.partitions[0].reserved_pieces, 0);
+
+	m->region.segment = 0;
+	m->region.base = 0xe5000;
+	m->region.limit = 0xe8fff;
+	expect(m, PARTITION "device = 0000:00:1f.2\n", "reserved-memory@5:10");
+	assert_non_null(strstr(print(m), "firmware wants 0000:00:1f.2 to reach 0xe5000-0xe8fff, "
+					 "over the first MiB, where every partition has"));
+	m->region.function = NETWORK;
+	expect(m, PARTITION "device = 0000:00:1f.2\n", "");
+	expect(m, PARTITION "device = 0000:01:00.0\n", "reserved-memory@5:10");
+}
+
+static void reserved_memory_is_not_somebody_elses(void **state) {
+	struct machine *m = *state;
+
+	m->region = (struct reserved_region){512 * MIB, 516 * MIB - 1, true, true, NETWORK, 0};
+	m->inventory.regions = &m->region;
+	m->inventory.region_count = 1;
+	m->memory[2].kind = MEMORY_USED;
+	expect(m, PARTITION "device = 0000:01:00.0\n", "reserved-memory@5:10");
+	assert_non_null(strstr(print(m), "over memory of the machine"));
+	m->memory[2].kind = MEMORY_RESERVED;
+	m->unit.base = 514 * MIB;
+	m->unit.register_bytes = 0x1000;
+	expect(m, PARTITION "device = 0000:01:00.0\n", "reserved-memory@5:10");
+	m->unit.base = 0;
+	m->functions[STORAGE].bars[5] = (struct pci_bar){.base = 515 * MIB, .size = 0x1000};
+	expect(m, PARTITION "device = 0000:01:00.0\n", "reserved-memory@5:10");
+	expect(m, PARTITION "device = 0000:01:00.0\ndevice = 0000:00:1f.2\n", "");
+}
+
+/* What the memory map calls free all the same is no partition's memory, whoever has the device. */
+static void nothing_is_placed_in_reserved_memory(void **state) {
+	struct machine *m = *state;
+	u64 base;
+
+	m->inventory.regions = &m->region;
+	m->inventory.region_count = 1;
+	m->region = (struct reserved_region){
+		6 * GIB + 0x5000, 6 * GIB + 0x7fff, true, true, NETWORK, 0};
+	expect(m, "[partition a]\ncpus = 1\nmemory = 1G\nkernel = k\n", "");
+	assert_int_equal(m->plan.partitions[0].memory_base, 5 * GIB);
+	m->region.limit = 7 * GIB - 1;
+	expect(m, "[partition a]\ncpus = 1\nmemory = 1G\nkernel = k\n", "");
+	assert_int_equal(m->plan.partitions[0].memory_base, 5 * GIB);
+	m->region.base = 4 * GIB;
+	expect(m, "[partition a]\ncpus = 1\nmemory = 1G\nkernel = k\n", "");
+	assert_int_equal(m->plan.partitions[0].memory_base, 1 * GIB);
+	m->region.base = GIB + MIB;
+	expect(m, "[partition a]\ncpus = 1\nmemory = 512M\nkernel = k\n", "memory-too-large@3:10");
+	assert_non_null(strstr(print(m), "the largest free piece is 510M"));
+	for (base = GIB; base < 2 * GIB; base += 64 * MIB) {
+		m->region.base = base;
+		m->region.limit = base + PAGE_SIZE - 1;
+		expect(m, "[partition a]\ncpus = 1\nmemory = 510M\nkernel = k\n", "");
+	}
+}
+
 static void memory_is_placed_from_the_top(void **state) {
 	struct machine *m = *state;
 	const struct partition_plan *p;
@@ -500,14 +578,6 @@ static void device_errors(void **state) {
 	m->functions[NETWORK].unit = NONE;
 	expect(m, PARTITION "device = 0000:01:00.0\n", "device-uncovered@5:10");
 	m->functions[NETWORK].unit = 0;
-	m->region = (struct reserved_region){0x1000, 0x1fff, true, true, NETWORK, 0};
-	m->inventory.regions = &m->region;
-	m->inventory.region_count = 1;
-	expect(m, PARTITION "device = 0000:01:00.0\n", "reserved-memory@5:10");
-	m->region.function = NONE;
-	expect(m, PARTITION "device = 0000:00:1f.2\n", "reserved-memory@5:10");
-	m->region.segment = 1;
-	expect(m, PARTITION "device = 0000:00:1f.2\n", "");
 	m->functions[NETWORK].bars[0] = (struct pci_bar){.base = 0xfebc0000, .size = 0x20000};
 	expect(m, PARTITION "device = 0000:01:00.0\n", "");
 	m->functions[NETWORK].bars[0].base = 0x100000;
@@ -687,6 +757,9 @@ int main(void) {
 		TEST(cpu_errors),
 		TEST(memory_errors),
 		TEST(memory_is_placed_from_the_top),
+		TEST(reserved_memory_goes_with_its_device),
+		TEST(reserved_memory_is_not_somebody_elses),
+		TEST(nothing_is_placed_in_reserved_memory),
 		TEST(image_errors),
 		TEST(device_errors),
 		TEST(trust_errors),

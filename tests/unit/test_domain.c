@@ -329,20 +329,144 @@ static void mapping_flushes_and_keeps_out_of_the_interrupt_window(void **state) 
 	assert_false(domain_map(&iommu, &domain, 0xfe000000, 0, ~0ull - 0xfff, ACCESS_READ));
 }
 
-static void destroying_gives_every_page_back(void **state) {
-	u64 before = pool.in_use;
+/* ---- memory that firmware reserved ---- */
+
+static struct reserved_region regions[8];
+
+static void reserve(u64 base, u64 limit, bool read, bool write, u32 function) {
+	regions[inventory.region_count++] =
+		(struct reserved_region){base, limit, read, write, function, 0};
+	inventory.regions = regions;
+}
+
+/* What a device of the domain may do at ADDRESS of the machine: "-", "r", "w", "rw", "elsewhere". */
+static const char *rights_at(const struct dma_domain *d, u64 address) {
+	static const char *const names[] = {"-", "r", "w", "rw"};
+	u64 to, size, entry;
+
+	if (!page_tables_find(&d->tables, address, &to, &size, &entry))
+		return "-";
+	return to == address ? names[entry >> 1 & 3] : "elsewhere";
+}
+
+static void reserved_memory_is_mapped_while_its_group_is_attached(void **state) {
+	(void)state;
+	reserve(0x7b800000, 0x7fffffff, true, true, FIRST);
+	reserve(0x80000000, 0x80000fff, true, false, BRIDGE);
+	reserve(0x90000000, 0x90000fff, true, true, ALIASED);
+	assert_true(domain_map(&iommu, &domain, 0, 0x100000000, GIB, ACCESS_READ | ACCESS_WRITE));
+	assert_true(domain_claim_group(&iommu, 0, ALICE));
+	assert_string_equal(rights_at(&domain, 0x7b800000), "-");
+	u32 before = flushes;
+	for (u32 round = 0; round < 3; round++) {
+		assert_true(domain_attach_group(&iommu, &domain, 0, ALICE));
+		assert_true(flushes > before);
+		assert_string_equal(rights_at(&domain, 0x7b7ff000), "-");
+		assert_string_equal(rights_at(&domain, 0x7b800000), "rw");
+		assert_string_equal(rights_at(&domain, 0x7fffffff), "rw");
+		assert_string_equal(rights_at(&domain, 0x80000000), "r");
+		assert_string_equal(rights_at(&domain, 0x80001000), "-");
+		assert_string_equal(rights_at(&domain, 0x90000000), "-");
+		before = flushes;
+		assert_true(domain_detach_group(&iommu, &domain, 0, ALICE));
+		assert_true(flushes > before);
+		assert_string_equal(rights_at(&domain, 0x7b800000), "-");
+		assert_string_equal(rights_at(&domain, 0x80000000), "-");
+		assert_string_equal(rights_at(&domain, 0x1000), "elsewhere");
+	}
+}
+
+static void overlapping_regions_have_the_rights_of_both(void **state) {
+	(void)state;
+	reserve(0x10000000, 0x10003fff, true, false, FIRST);
+	reserve(0x10002000, 0x10005fff, false, true, SECOND);
+	reserve(0x10002000, 0x10005fff, false, true, BRIDGE); /* once for each that it names */
+	reserve(0x10001000, 0x10001fff, false, true, FIRST);
+	assert_true(domain_claim_group(&iommu, 0, ALICE));
+	assert_true(domain_attach_group(&iommu, &domain, 0, ALICE));
+	for (u32 page = 0; page < 6; page++)
+		assert_string_equal(rights_at(&domain, 0x10000000 + page * PAGE_SIZE),
+				    ((const char *[]){"r", "rw", "rw", "rw", "w", "w"})[page]);
+	assert_true(domain_detach_group(&iommu, &domain, 0, ALICE));
+	for (u32 page = 0; page < 6; page++)
+		assert_string_equal(rights_at(&domain, 0x10000000 + page * PAGE_SIZE), "-");
+}
+
+static void memory_for_every_function_is_in_every_domain_of_the_segment(void **state) {
 	struct dma_domain third;
 
 	(void)state;
-	assert_true(domain_create(&iommu, &third, 3, (u32[]){0}, 1));
-	assert_true(domain_map(&iommu, &third, 0x1000, 0x5000, 8 * MIB, ACCESS_READ));
-	assert_true(pool.in_use > before + 3);
-	domain_destroy(&iommu, &third);
-	assert_int_equal(pool.in_use, before);
-	domain_destroy(&iommu, &third);
-	assert_int_equal(pool.in_use, before);
+	reserve(0x20000000, 0x20000fff, true, true, NONE);
+	reserve(0x20000000, 0x20001fff, true, true, FIRST);
+	reserve(0x30000000, 0x30000fff, true, true, NONE);
+	regions[2].segment = 1;
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){0, 1}, 2));
+	assert_string_equal(rights_at(&third, 0x20000000), "rw");
+	assert_string_equal(rights_at(&third, 0x20001000), "-");
+	assert_string_equal(rights_at(&third, 0x30000000), "-");
 	assert_true(domain_claim_group(&iommu, 0, ALICE));
-	assert_false(domain_attach_group(&iommu, &third, 0, ALICE));
+	assert_true(domain_claim_group(&iommu, 1, ALICE));
+	assert_true(domain_attach_group(&iommu, &third, 0, ALICE));
+	assert_true(domain_attach_group(&iommu, &third, 1, ALICE));
+	assert_string_equal(rights_at(&third, 0x20001000), "rw");
+	assert_true(domain_detach_group(&iommu, &third, 0, ALICE));
+	/* Group 1 still needs it. */
+	assert_string_equal(rights_at(&third, 0x20000000), "rw");
+	assert_string_equal(rights_at(&third, 0x20001000), "-");
+}
+
+static void reserved_memory_in_the_place_of_guest_memory_is_refused(void **state) {
+	(void)state;
+	reserve(0x10000000, 0x10003fff, true, true, FIRST);
+	assert_true(domain_map(&iommu, &domain, 0, 0x100000000, GIB, ACCESS_READ | ACCESS_WRITE));
+	assert_true(domain_claim_group(&iommu, 0, ALICE));
+	for (u32 attempt = 0; attempt < 2; attempt++) {
+		assert_false(domain_attach_group(&iommu, &domain, 0, ALICE));
+		assert_int_equal(requesters_in(&domain), 0);
+		assert_int_equal(iommu.group_state[0], GROUP_CLAIMED);
+		assert_string_equal(rights_at(&domain, 0x10000000), "elsewhere");
+	}
+}
+
+static void reserved_memory_goes_when_attaching_fails(void **state) {
+	(void)state;
+	reserve(0x10000000, 0x10003fff, true, true, FIRST);
+	assert_true(domain_claim_group(&iommu, 0, ALICE));
+	fail_from = 2;
+	fail_count = 1;
+	assert_false(domain_attach_group(&iommu, &domain, 0, ALICE));
+	assert_string_equal(rights_at(&domain, 0x10000000), "-");
+	assert_true(domain_attach_group(&iommu, &domain, 0, ALICE));
+	assert_string_equal(rights_at(&domain, 0x10000000), "rw");
+}
+
+static void memory_that_the_map_does_not_keep_is_warned_of(void **state) {
+	static u8 bytes[4096];
+	struct arena arena = {.base = bytes, .size = sizeof(bytes)};
+	struct memory_range map[] = {
+		{0x10000000, 0x2000, MEMORY_RESERVED}, {0x10002000, 0x2000, MEMORY_ACPI},
+		{0x10004000, 0x1000, MEMORY_FREE},     {0x20000000, 0x1000, MEMORY_DEVICE},
+		{0x30000000, 0x1000, MEMORY_USED},
+	};
+
+	(void)state;
+	inventory.arena = &arena;
+	inventory.memory = map;
+	inventory.memory_count = ARRAY_SIZE(map);
+	reserve(0x10000000, 0x10003fff, true, true, FIRST);
+	reserve(0x10001000, 0x10001fff, true, true, SECOND);
+	reserved_check(&inventory);
+	assert_int_equal(inventory.warning_count, 0);
+	reserve(0x10002000, 0x10004fff, true, true, SECOND); /* partly free */
+	reserve(0x20000000, 0x20000fff, true, true, SECOND);
+	reserve(0x30000000, 0x30000fff, true, true, SECOND);
+	reserve(0x40000000, 0x40000fff, true, true, SECOND); /* in no range */
+	reserved_check(&inventory);
+	assert_int_equal(inventory.warning_count, 4);
+	assert_string_equal(
+		inventory.warnings[0].text,
+		"reserved region 0x10004000-0x10004fff is not reserved in the memory map: "
+		"no partition's memory is placed there");
 }
 
 int main(void) {
@@ -361,7 +485,15 @@ int main(void) {
 		cmocka_unit_test_setup(tables_are_written_back_where_walks_are_not_coherent, setup),
 		cmocka_unit_test_setup(mapping_flushes_and_keeps_out_of_the_interrupt_window,
 				       setup),
-		cmocka_unit_test_setup(destroying_gives_every_page_back, setup),
+		cmocka_unit_test_setup(reserved_memory_is_mapped_while_its_group_is_attached,
+				       setup),
+		cmocka_unit_test_setup(overlapping_regions_have_the_rights_of_both, setup),
+		cmocka_unit_test_setup(memory_for_every_function_is_in_every_domain_of_the_segment,
+				       setup),
+		cmocka_unit_test_setup(reserved_memory_in_the_place_of_guest_memory_is_refused,
+				       setup),
+		cmocka_unit_test_setup(reserved_memory_goes_when_attaching_fails, setup),
+		cmocka_unit_test_setup(memory_that_the_map_does_not_keep_is_warned_of, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

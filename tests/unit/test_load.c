@@ -382,6 +382,47 @@ static void flat_binary_is_entered_at_its_beginning(void **unused) {
 	assert_refused("empty");
 }
 
+/* --- memory that firmware reserved --- */
+
+#define HOLE 0x4000000ull
+
+/* Address, length and kind of the hole, in an entry whose address is at ENTRY. */
+static void assert_hole(u64 entry) {
+	assert_int_equal(guest_ram_number(&ram, entry, 8), HOLE);
+	assert_int_equal(guest_ram_number(&ram, entry + 8, 8), MIB);
+	assert_int_equal(guest_ram_number(&ram, entry + 16, 4), RANGE_RESERVED);
+}
+
+static void every_protocol_tells_of_a_hole_and_nothing_lies_in_it(void **unused) {
+	(void)unused;
+	ram.map.ranges[2].length = HOLE - MIB;
+	ram.map.ranges[3] = (struct guest_range){HOLE, MIB, RANGE_RESERVED};
+	ram.map.ranges[4] = (struct guest_range){HOLE + MIB, RAM_SIZE - HOLE - MIB, RANGE_RAM};
+	ram.map.count = 5;
+	make_linux();
+	assert_loaded();
+	assert_int_equal(guest_ram_number(&ram, state.gpr[GPR_RSI] + 0x1e8, 1), 5);
+	assert_hole(state.gpr[GPR_RSI] + 0x2d0 + 3 * 20);
+	put(0x22c, HOLE + MIB - 1, 4); /* the highest place for the ram disk ends with the hole */
+	assert_loaded();
+	assert_true(guest_ram_number(&ram, state.gpr[GPR_RSI] + 0x218, 4) < HOLE - 0x12345);
+	put(0x258, HOLE - 0x1000000, 8); /* a kernel that needs 32 MiB there */
+	put(0x260, 0x2000000, 4);
+	assert_loaded();
+	assert_int_equal(state.rip, ALIGN_UP(HOLE + MIB, 0x200000) + 0x200);
+	put(0x234, 0, 1);
+	assert_refused("no memory");
+
+	memset(image, 0, sizeof(image));
+	make_elf64();
+	assert_loaded();
+	assert_hole(guest_ram_number(&ram, state.gpr[GPR_RBX] + 40, 8) + 3 * 24);
+	memset(image, 0, sizeof(image));
+	assert_loaded(); /* flat, with Multiboot's structures */
+	assert_hole(guest_ram_number(&ram, state.gpr[GPR_RBX] + 48, 4) + 3 * 24 + 4);
+	assert_int_equal(guest_ram_number(&ram, state.gpr[GPR_RBX] + 8, 4), (HOLE - MIB) / KIB);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(linux_goes_to_its_preferred_address, fresh, done),
@@ -397,6 +438,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(multiboot_elf_of_32_bits, fresh, done),
 		cmocka_unit_test_setup_teardown(flat_binary_is_entered_at_its_beginning, fresh,
 						done),
+		cmocka_unit_test_setup_teardown(
+			every_protocol_tells_of_a_hole_and_nothing_lies_in_it, fresh, done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

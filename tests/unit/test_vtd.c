@@ -410,6 +410,55 @@ static void large_pages_of_every_depth_are_walked(void **state) {
 	}
 }
 
+/* From the table of reserved memory to where a transaction ends. */
+static void reserved_memory_comes_and_goes_with_its_group(void **state) {
+	struct pci_function function = {.address = {3, 1, 0}, .table_alias = 0x100};
+	struct reserved_region regions[] = {
+		{0x7b800000, 0x7bffffff, true, true, 0, 3},
+		{0x7c000000, 0x7c000fff, true, false, 0, 3},
+	};
+	struct group group = {.members = (u32[]){0}, .member_count = 1};
+	struct inventory inventory = {.functions = &function,
+				      .function_count = 1,
+				      .groups = &group,
+				      .group_count = 1,
+				      .regions = regions,
+				      .region_count = ARRAY_SIZE(regions)};
+	struct iommu iommu = {.inventory = &inventory,
+			      .unit_count = 1,
+			      .pool = &pool,
+			      .group_state = (u8[]){GROUP_BLOCKED},
+			      .group_owner = (u16[]){0}};
+	struct dma_domain guest;
+	u64 host;
+
+	(void)state;
+	function.physical = function.parent = NONE;
+	for (u32 caching = 0; caching < 2; caching++) {
+		start(caching ? MODEL_CAP_CM : 0, caching ? MODEL_ECAP_C : 0);
+		iommu.units[0] = unit;
+		assert_true(domain_create(&iommu, &guest, 7, (u32[]){0}, 1));
+		assert_true(
+			domain_map(&iommu, &guest, 0, 4 * GIB, GIB, ACCESS_READ | ACCESS_WRITE));
+		assert_true(domain_claim_group(&iommu, 0, 0));
+		for (u32 round = 0; round < 2; round++) {
+			assert_int_equal(dma_write(0x100, 0x7b800000), BLOCKED_DMA);
+			assert_true(domain_attach_group(&iommu, &guest, 0, 0));
+			assert_int_equal(dma_lands(0x100, 0x7b8ff123), 0x7b8ff123);
+			assert_int_equal(dma_lands(0x100, 0x1000), 4 * GIB + 0x1000);
+			assert_int_equal(model_dma(0x100, 0x7c000000, false, &host), 0);
+			assert_int_equal(dma_write(0x100, 0x7c000000), NO_WRITE);
+			assert_true(domain_detach_group(&iommu, &guest, 0, 0));
+			/* Nothing of it is left for a requester that is still in the domain. */
+			assert_true(unit.ops->set_domain(&unit, 0x101, &guest));
+			assert_int_equal(dma_write(0x101, 0x7b8ff123), NO_WRITE);
+			assert_int_equal(model_dma(0x101, 0x7c000000, false, &host), NO_READ);
+			assert_true(unit.ops->set_domain(&unit, 0x101, NULL));
+		}
+		domain_release_group(&iommu, 0, 0);
+	}
+}
+
 /* ---- the queue ---- */
 
 static void the_queue_wraps_round(void **state) {
@@ -744,6 +793,7 @@ int main(void) {
 		cmocka_unit_test(the_write_buffer_is_flushed_before_each_invalidation),
 		cmocka_unit_test(a_domain_that_the_unit_cannot_walk_is_refused),
 		cmocka_unit_test(large_pages_of_every_depth_are_walked),
+		cmocka_unit_test(reserved_memory_comes_and_goes_with_its_group),
 		cmocka_unit_test(the_queue_wraps_round),
 		cmocka_unit_test(a_refused_descriptor_fails_its_request_alone),
 		cmocka_unit_test(a_refused_wait_fails_in_bounded_time),
