@@ -247,6 +247,22 @@ build/guest/attacker.elf: $(ATTACKER_OBJ) tests/qemu/attacker/link.ld
 	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKER_OBJ)
 
+# For machines without ACPI tables: see tests/bochs.
+guest: build/guest/shim.efi
+
+build/guest/shim.o: tests/bochs/shim.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc $(filter-out -f%-sections,$(IMAGE_CFLAGS)) $(EFI_CFLAGS) -Wno-missing-prototypes -c -o $@ $<
+
+build/guest/shim.elf: build/guest/shim.o $(BUILD)/obj/lib/string.o linker.ld
+	$(Q)ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --no-undefined -z text -z norelro -z noexecstack \
+		--build-id=none -T linker.ld -o $@ $(EFI_CRT0) build/guest/shim.o $(BUILD)/obj/lib/string.o $(EFI_LIB)
+
+build/guest/shim.efi: build/guest/shim.elf
+	$(call say,EFI,$@)
+	$(Q)objcopy $(addprefix -j ,$(IMAGE_SECTIONS)) --strip-all --target efi-app-x86_64 --subsystem=10 $< $@
+
 # ---- booting --------------------------------------------------------------------------------------
 
 esp: $(BUILD)/bulkhead.efi

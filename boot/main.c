@@ -19,21 +19,38 @@ static struct arena arena;
 static struct inventory inventory;
 static struct iommu iommu;
 static struct boot_info boot;
-static const struct vcpu_ops *const processor_kinds[] = {&svm_ops};
+static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
+
+#define CPUID_X2APIC BIT(21) /* 1 ECX */
+
+static bool is_maker(const struct vcpu_ops *ops) {
+	struct cpuid id = cpuid(0, 0);
+	u32 name[] = {id.ebx, id.edx, id.ecx};
+
+	return !memcmp(name, ops->makers[0], sizeof(name)) ||
+	       !memcmp(name, ops->makers[1], sizeof(name));
+}
 
 static bool choose_processor_kind(void) {
-	for (u32 i = 0; i < ARRAY_SIZE(processor_kinds); i++) {
-		char words[256];
-		struct text_buffer buffer;
+	char words[256] =
+		"this processor's maker is unknown: SVM of AMD and Hygon and VT-x of Intel "
+		"and Zhaoxin are supported";
+	struct text_buffer buffer;
 
+	for (u32 i = 0; i < ARRAY_SIZE(processor_kinds); i++) {
+		if (!is_maker(processor_kinds[i]))
+			continue;
 		text_buffer_init(&buffer, words, sizeof(words));
-		if (processor_kinds[i]->check(&buffer.sink)) {
+		if (!(cpuid(1, 0).ecx & CPUID_X2APIC))
+			text_print(&buffer.sink,
+				   "this processor has no x2APIC, or firmware hides it: "
+				   "switch on x2APIC in the firmware's settings");
+		else if (processor_kinds[i]->check(&buffer.sink))
 			boot.vcpu_ops = processor_kinds[i];
-			return true;
-		}
-		say("error: %s", words);
 	}
-	return false;
+	if (words[0])
+		say("%s: %s", boot.vcpu_ops ? "warning" : "error", words);
+	return boot.vcpu_ops;
 }
 
 static bool build_inventory(const struct acpi_tables *tables) {

@@ -80,6 +80,7 @@ enum exit_reason {
 	EXIT_XSETBV,
 	EXIT_INSTRUCTION, /* instructions that are not offered */
 	EXIT_EXCEPTION,
+	EXIT_CONTROL, /* control registers; the vendor's part has served it */
 	EXIT_SHUTDOWN, /* triple fault */
 	EXIT_INVALID, /* the processor refused to enter */
 	EXIT_OTHER,
@@ -101,6 +102,7 @@ struct vcpu_exit {
 	u8 vector; /* exception */
 	bool has_error;
 	u32 error;
+	const char *why; /* invalid, other: in words; NULL: none known */
 };
 
 #define REQUEST_STOP BIT(0) /* leave the guest for good */
@@ -123,14 +125,17 @@ struct vcpu {
 	u64 mark[EXIT_REASONS]; /* counters at the guest's last mark */
 	u64 mtrr_default;
 	u64 clock_page; /* guest-physical address of its KVM clock, 0: none */
+	u64 event; /* delivered at the next entry: EVENT_VALID and so on */
 	void *vendor;
 };
 
 struct vcpu_ops {
 	const char *name; /* "amd-svm" */
+	const char *makers[2]; /* CPUID's vendor strings */
+	u64 efer; /* bits that a guest may set */
 	const struct table_format *nested_format;
 	unsigned int (*nested_leaf_level)(void);
-	/* False with words when this processor cannot serve; touches nothing. */
+	/* False with words when this processor cannot serve; true with words when it serves less well. Touches nothing. */
 	bool (*check)(struct text_sink *reason);
 	/* Switches the extension on for the processor that runs this. */
 	bool (*cpu_enable)(struct cpu *cpu, struct page_pool *pool);
@@ -141,13 +146,12 @@ struct vcpu_ops {
 	void (*load_state)(struct vcpu *vcpu);
 	/* Enters the guest until something happens; returns at once when a request is pending. */
 	void (*run)(struct vcpu *vcpu, struct vcpu_exit *exit);
-	void (*inject_exception)(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
-	u64 (*efer_read)(const struct vcpu *vcpu);
-	bool (*efer_write)(struct vcpu *vcpu, u64 value);
+	/* Takes vcpu->state.efer. */
+	void (*set_efer)(struct vcpu *vcpu);
 	void (*flush)(struct vcpu *vcpu);
 };
 
-extern const struct vcpu_ops svm_ops;
+extern const struct vcpu_ops svm_ops, vmx_ops;
 
 /* --- partitions (vmm) --- */
 
@@ -242,6 +246,8 @@ void guest_msr_reset(struct vcpu *vcpu);
 /* The state in which a processor comes out of INIT; with a vector, at its start-up address. */
 void vcpu_reset_state(struct vcpu_state *state);
 void vcpu_startup_state(struct vcpu_state *state, u8 vector);
+/* An exception for the guest, in place of whatever was pending. In real mode none has an error code. */
+void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
 void vcpu_request(struct vcpu *vcpu, u32 request);
 bool guest_port_access(struct vcpu *vcpu, const struct vcpu_exit *exit);
 void guest_memory_fault(struct vcpu *vcpu, const struct vcpu_exit *exit);

@@ -7,7 +7,7 @@
  */
 
 static void inject_fault(struct vcpu *vcpu) {
-	machine.vcpu_ops->inject_exception(vcpu, EXCEPTION_GP, true, 0);
+	vcpu_inject(vcpu, EXCEPTION_GP, true, 0);
 }
 
 /* Moves RIP behind the instruction that left the guest. False: it could not be read or is none that we know. */
@@ -84,30 +84,30 @@ static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 			inject_fault(vcpu);
 		break;
 	case EXIT_HYPERCALL:
-	case EXIT_INSTRUCTION:
-		machine.vcpu_ops->inject_exception(vcpu, EXCEPTION_UD, false, 0);
-		break;
+	case EXIT_INSTRUCTION: vcpu_inject(vcpu, EXCEPTION_UD, false, 0); break;
 	case EXIT_EXCEPTION:
 		if (exit->vector == EXCEPTION_MC)
 			partition_fail(vcpu->partition, "machine check on cpu %u",
 				       vcpu->cpu->index);
 		else
-			machine.vcpu_ops->inject_exception(vcpu, exit->vector, exit->has_error,
-							   exit->error);
+			vcpu_inject(vcpu, exit->vector, exit->has_error, exit->error);
 		break;
 	case EXIT_SHUTDOWN:
 		partition_fail(vcpu->partition, "triple fault on cpu %u", vcpu->cpu->index);
 		break;
 	case EXIT_INVALID:
 		partition_fail(vcpu->partition,
-			       "the processor refuses the state that cpu %u was brought into",
-			       vcpu->cpu->index);
+			       "the processor refuses the state that cpu %u was brought into%s%s",
+			       vcpu->cpu->index, exit->why ? ": " : "", exit->why ? exit->why : "");
 		break;
+	case EXIT_CONTROL:
 	case EXIT_NMI:
 	case EXIT_NONE: break;
 	default:
-		partition_fail(vcpu->partition, "unexpected exit 0x%llx at rip 0x%llx on cpu %u",
-			       (unsigned long long)exit->code, (unsigned long long)vcpu->state.rip,
+		partition_fail(vcpu->partition,
+			       "unexpected exit 0x%llx%s%s at rip 0x%llx on cpu %u",
+			       (unsigned long long)exit->code, exit->why ? ", " : "",
+			       exit->why ? exit->why : "", (unsigned long long)vcpu->state.rip,
 			       vcpu->cpu->index);
 	}
 }

@@ -86,7 +86,10 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
 	*value = 0;
 	switch (index) {
 	case MSR_APIC_BASE: *value = apic_base(vcpu); return true;
-	case MSR_EFER: *value = machine.vcpu_ops->efer_read(vcpu); return true;
+	case MSR_EFER:
+		machine.vcpu_ops->load_state(vcpu);
+		*value = vcpu->state.efer;
+		return true;
 	case MSR_MTRR_CAP: *value = MTRR_CAP_WRITE_COMBINING; return true;
 	case MSR_MTRR_DEF_TYPE: *value = vcpu->mtrr_default; return true;
 	case MSR_HWCR: *value = HWCR_TSC_FREQUENCY; return true;
@@ -94,6 +97,19 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
 	case MSR_KVM_SYSTEM_TIME: *value = vcpu->clock_page; return true;
 	default: return is_quiet(index);
 	}
+}
+
+/* LMA is read-only; LME may change only without paging. */
+static bool write_efer(struct vcpu *vcpu, u64 value) {
+	u64 *efer = &vcpu->state.efer;
+
+	machine.vcpu_ops->load_state(vcpu);
+	if (value & ~(machine.vcpu_ops->efer | EFER_LMA) ||
+	    (vcpu->state.cr0 & CR0_PG && (value ^ *efer) & EFER_LME))
+		return false;
+	*efer = (value & ~EFER_LMA) | (*efer & EFER_LMA);
+	machine.vcpu_ops->set_efer(vcpu);
+	return true;
 }
 
 bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value) {
@@ -106,7 +122,7 @@ bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value) {
 	case MSR_APIC_BASE:
 		/* x2APIC mode is not left: xAPIC mode would need its page trapped. */
 		return value == apic_base(vcpu);
-	case MSR_EFER: return machine.vcpu_ops->efer_write(vcpu, value);
+	case MSR_EFER: return write_efer(vcpu, value);
 	case MSR_MTRR_DEF_TYPE: vcpu->mtrr_default = value; return true;
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_SYSTEM_TIME: return guest_clock_write_msr(vcpu, index, value);

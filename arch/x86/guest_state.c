@@ -26,6 +26,13 @@ void vcpu_reset_state(struct vcpu_state *state) {
 	state->gpr[GPR_RDX] = cpuid(1, 0).eax;
 }
 
+void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error) {
+	machine.vcpu_ops->load_state(vcpu);
+	vcpu->event = EVENT_VALID | EVENT_TYPE_EXCEPTION | vector;
+	if (has_error && vcpu->state.cr0 & CR0_PE)
+		vcpu->event |= EVENT_HAS_ERROR | (u64)error << EVENT_ERROR_SHIFT;
+}
+
 /* Intel SDM volume 3, section 9.4.4: execution begins at vector << 12. */
 void vcpu_startup_state(struct vcpu_state *state, u8 vector) {
 	vcpu_reset_state(state);

@@ -5,12 +5,17 @@
 #define FIRST_LEGAL_VECTOR 16
 
 static void nmi(struct interrupt_frame *frame) {
+	/* Looking whether there is work, then sleeping or entering: what came in between must not be missed. */
+	const char *const regions[][2] = {{cpu_idle_begin, cpu_idle_end},
+					  {vmx_enter_begin, vmx_enter_end}};
 	struct cpu *cpu = cpu_here();
 
 	if (cpu)
 		cpu->nmis++;
-	if (frame->rip >= (uintptr_t)cpu_idle_begin && frame->rip < (uintptr_t)cpu_idle_end)
-		frame->rip = (uintptr_t)cpu_idle_end;
+	for (u32 i = 0; i < ARRAY_SIZE(regions); i++) {
+		if (frame->rip >= (uintptr_t)regions[i][0] && frame->rip < (uintptr_t)regions[i][1])
+			frame->rip = (uintptr_t)regions[i][1];
+	}
 }
 
 /*

@@ -5,8 +5,6 @@
 bits 64
 %include "../registers.inc"
 
-%define CALLEE_SAVED rbx, rbp, r12, r13, r14, r15
-
 section .text
 
 ; void svm_enter(u64 *gpr, u64 vmcb, u64 host_vmcb)
@@ -16,17 +14,12 @@ svm_enter:
 	push rdx
 	push rdi
 	mov rax, rsi
-	load_all rdi + 1 * 8, rcx, rdx, rbx
-	load_all rdi + 5 * 8, rbp, rsi
-	load_all rdi + 8 * 8, r8, r9, r10, r11, r12, r13, r14, r15
-	mov rdi, [rdi + 7 * 8]
+	load_guest
 	vmload
 	vmrun
 	vmsave
 	mov rax, [rsp]
-	store_all rax + 1 * 8, rcx, rdx, rbx
-	store_all rax + 5 * 8, rbp, rsi, rdi
-	store_all rax + 8 * 8, r8, r9, r10, r11, r12, r13, r14, r15
+	store_guest
 	add rsp, 8
 	pop rax
 	vmload

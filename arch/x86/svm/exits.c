@@ -85,6 +85,7 @@ void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit) {
 		vmcb->interrupt_shadow &= ~VMCB_INTERRUPT_SHADOW;
 	vmcb->rip = state->rip;
 	vmcb->rflags = state->rflags;
+	vmcb->event_injection = vcpu->event;
 	gif_clear();
 	if (vcpu->requests) {
 		/* Whoever set one sends an NMI after it: with GIF clear it waits for VMRUN. */
@@ -99,13 +100,7 @@ void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit) {
 	state->gpr[GPR_RSP] = vmcb->rsp;
 	state->rip = vmcb->rip;
 	state->rflags = vmcb->rflags;
-	/*
-	 * Section 15.7.2: an event whose delivery was cut short is delivered again; a software interrupt
-	 * comes by itself when its instruction runs again.
-	 */
-	vmcb->event_injection = vmcb->exit_interrupt & EVENT_VALID && (vmcb->exit_interrupt &
-								       EVENT_TYPE) != EVENT_SOFTWARE
-					? vmcb->exit_interrupt
-					: 0;
+	/* Section 15.7.2: an event whose delivery was cut short is delivered again. */
+	vcpu->event = event_again(vmcb->exit_interrupt);
 	decode(vmcb, exit);
 }

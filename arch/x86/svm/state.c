@@ -3,8 +3,11 @@
 
 /* Each processor runs one guest only: one identifier serves all (0 is the host's). */
 #define GUEST_ASID 1
-#define DR6_DEFAULT 0xffff0ff0ull
-#define DR7_DEFAULT 0x400ull
+#define IO_PERMISSION_PAGES 3
+
+/* AMD64 APM volume 2, section 15.11: read and write side by side, range after range. */
+static const struct msr_map_layout msr_layout = {
+	.pages = 2, .ranges = 3, .range_bits = 0x4000, .register_bits = 2, .write_bits = 1};
 
 static void intercepts(struct vmcb *vmcb) {
 	/*
@@ -24,19 +27,30 @@ static void intercepts(struct vmcb *vmcb) {
 			    INTERCEPT_TLBSYNC;
 }
 
+/* Section 15.10.1: every port leaves the guest. */
+static u64 io_permissions(struct page_pool *pool) {
+	static u8 *map;
+
+	if (!map)
+		map = page_pool_take_run(pool, IO_PERMISSION_PAGES, PAGE_SIZE);
+	if (map)
+		memset(map, 0xff, IO_PERMISSION_PAGES * PAGE_SIZE);
+	return (uintptr_t)map;
+}
+
 bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root) {
 	struct vmcb *vmcb = page_pool_take(pool);
 
 	vcpu->vendor = vmcb;
-	if (!vmcb || !svm_permissions_build(pool))
+	if (!vmcb)
 		return false;
 	intercepts(vmcb);
-	vmcb->io_permissions = svm_io_permissions();
-	vmcb->msr_permissions = svm_msr_permissions();
+	vmcb->io_permissions = io_permissions(pool);
+	vmcb->msr_permissions = guest_msr_map(pool, &msr_layout);
 	vmcb->asid = GUEST_ASID;
 	vmcb->nested_control = VMCB_NESTED_PAGING;
 	vmcb->nested_cr3 = nested_root;
-	return true;
+	return vmcb->io_permissions && vmcb->msr_permissions;
 }
 
 void svm_set_state(struct vcpu *vcpu) {
@@ -60,7 +74,7 @@ void svm_set_state(struct vcpu *vcpu) {
 	vmcb->guest_pat = PAT_DEFAULT;
 	vmcb->star = vmcb->lstar = vmcb->cstar = vmcb->sfmask = vmcb->kernel_gs_base = 0;
 	vmcb->sysenter_cs = vmcb->sysenter_esp = vmcb->sysenter_eip = 0;
-	vmcb->event_injection = 0;
+	vcpu->event = 0;
 	vmcb->interrupt_shadow = 0;
 	vmcb->tlb_control = TLB_FLUSH_ALL;
 }

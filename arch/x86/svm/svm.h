@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "machine.h"
+#include "../guest_control.h"
 #include "vmcb.h"
 #include "x86.h"
-
-/* permissions.c: which ports and MSRs run without exit; one map serves every partition. */
-bool svm_permissions_build(struct page_pool *pool);
-u64 svm_io_permissions(void);
-u64 svm_msr_permissions(void);
 
 /* state.c */
 bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root);

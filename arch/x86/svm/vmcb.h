@@ -44,14 +44,6 @@ enum vmcb_tlb_control { TLB_KEEP = 0, TLB_FLUSH_ALL = 1 };
 #define VMCB_NESTED_PAGING BIT(0)
 #define VMCB_INTERRUPT_SHADOW BIT(0)
 
-/* EVENTINJ and EXITINTINFO, section 15.20. */
-#define EVENT_TYPE BITS(10, 8)
-#define EVENT_TYPE_EXCEPTION (3ull << 8)
-#define EVENT_SOFTWARE (4ull << 8)
-#define EVENT_HAS_ERROR BIT(11)
-#define EVENT_VALID BIT(31)
-#define EVENT_ERROR_SHIFT 32
-
 /* EXITINFO1 of IOIO, section 15.10.2. */
 #define IOIO_IN BIT(0)
 #define IOIO_STRING BIT(2)
