@@ -61,20 +61,10 @@ static void write_host(const struct cpu *cpu) {
 		{VMCS_HOST_CR3, cr3_read()},
 		{VMCS_HOST_CR4, cr4_read()},
 		{VMCS_HOST_CS, SELECTOR_CODE},
-		{VMCS_HOST_SS, SELECTOR_DATA},
-		{VMCS_HOST_DS, SELECTOR_DATA},
-		{VMCS_HOST_ES, SELECTOR_DATA},
-		{VMCS_HOST_FS, 0},
-		{VMCS_HOST_GS, 0},
 		{VMCS_HOST_TR, SELECTOR_TSS},
-		{VMCS_HOST_FS_BASE, 0},
-		{VMCS_HOST_GS_BASE, 0},
 		{VMCS_HOST_TR_BASE, (uintptr_t)&d->tss},
 		{VMCS_HOST_GDTR_BASE, (uintptr_t)d->gdt},
 		{VMCS_HOST_IDTR_BASE, idt.base},
-		{VMCS_HOST_SYSENTER_CS, 0},
-		{VMCS_HOST_SYSENTER_ESP, 0},
-		{VMCS_HOST_SYSENTER_EIP, 0},
 		{VMCS_HOST_PAT, msr_read(MSR_PAT)},
 		{VMCS_HOST_EFER, msr_read(MSR_EFER)},
 		{VMCS_HOST_RIP, (uintptr_t)vmx_exit},
@@ -93,14 +83,6 @@ static void write_controls(const struct vmx_vcpu *vmx, const struct vcpu_state *
 		{VMCS_ENTRY, entry},
 		/* #DB and #AC could otherwise keep the processor in microcode, out of reach of our NMI. */
 		{VMCS_EXCEPTIONS, BIT(EXCEPTION_DB) | BIT(EXCEPTION_AC) | BIT(EXCEPTION_MC)},
-		{VMCS_PAGE_FAULT_MASK, 0},
-		{VMCS_PAGE_FAULT_MATCH, 0},
-		{VMCS_CR3_TARGETS, 0},
-		{VMCS_EXIT_STORED_MSRS, 0},
-		{VMCS_EXIT_LOADED_MSRS, 0},
-		{VMCS_ENTRY_LOADED_MSRS, 0},
-		{VMCS_ENTRY_EVENT, 0},
-		{VMCS_TSC_OFFSET, 0},
 		{VMCS_MSR_MAP, guest_msr_map(NULL, &msr_layout)},
 		{VMCS_EPT_POINTER, vmx->ept_pointer},
 		{VMCS_LINK, UINT64_MAX},
@@ -160,15 +142,17 @@ void vmx_set_state(struct vcpu *vcpu) {
 	u64 fixed0 = msr_read(MSR_VMX_CR0_FIXED0) & ~(CR0_PE | CR0_PG);
 	u64 fixed4 = msr_read(MSR_VMX_CR4_FIXED0) | CR4_MCE;
 	const struct field_value fields[] = {
-		{VMCS_GUEST_CR3, state->cr3},  {VMCS_GUEST_EFER, state->efer},
-		{VMCS_GUEST_PAT, PAT_DEFAULT}, {VMCS_GUEST_DR7, DR7_DEFAULT},
-		{VMCS_GUEST_DEBUGCTL, 0},      {VMCS_GUEST_SHADOW, 0},
-		{VMCS_GUEST_ACTIVITY, 0},      {VMCS_GUEST_PENDING_DEBUG, 0},
-		{VMCS_GUEST_SYSENTER_CS, 0},   {VMCS_GUEST_SYSENTER_ESP, 0},
-		{VMCS_GUEST_SYSENTER_EIP, 0},
+		{VMCS_GUEST_CR3, state->cr3},
+		{VMCS_GUEST_EFER, state->efer},
+		{VMCS_GUEST_PAT, PAT_DEFAULT},
+		{VMCS_GUEST_DR7, DR7_DEFAULT},
 	};
 
 	vmcs_load(vmx);
+	for (u32 i = 0; i < ARRAY_SIZE(vmcs_zero); i++) {
+		for (u32 field = vmcs_zero[i].first; field <= vmcs_zero[i].last; field += VMCS_STEP)
+			vmcs_write(field, 0);
+	}
 	write_host(vcpu->cpu);
 	write_controls(vmx, state);
 	write_fields(fields, ARRAY_SIZE(fields));

@@ -8,20 +8,13 @@
 enum vmcs_field {
 	VMCS_VPID = 0x0000,
 	VMCS_GUEST_SELECTOR = 0x0800,
-	VMCS_HOST_ES = 0x0c00,
 	VMCS_HOST_CS = 0x0c02,
-	VMCS_HOST_SS = 0x0c04,
-	VMCS_HOST_DS = 0x0c06,
-	VMCS_HOST_FS = 0x0c08,
-	VMCS_HOST_GS = 0x0c0a,
 	VMCS_HOST_TR = 0x0c0c,
 	VMCS_MSR_MAP = 0x2004,
-	VMCS_TSC_OFFSET = 0x2010,
 	VMCS_EPT_POINTER = 0x201a,
 	VMCS_XSS_EXITING = 0x202c,
 	VMCS_GUEST_PHYSICAL = 0x2400,
 	VMCS_LINK = 0x2800,
-	VMCS_GUEST_DEBUGCTL = 0x2802,
 	VMCS_GUEST_PAT = 0x2804,
 	VMCS_GUEST_EFER = 0x2806,
 	VMCS_HOST_PAT = 0x2c00,
@@ -29,14 +22,8 @@ enum vmcs_field {
 	VMCS_PIN = 0x4000,
 	VMCS_PROCESSOR = 0x4002,
 	VMCS_EXCEPTIONS = 0x4004,
-	VMCS_PAGE_FAULT_MASK = 0x4006,
-	VMCS_PAGE_FAULT_MATCH = 0x4008,
-	VMCS_CR3_TARGETS = 0x400a,
 	VMCS_EXIT = 0x400c,
-	VMCS_EXIT_STORED_MSRS = 0x400e,
-	VMCS_EXIT_LOADED_MSRS = 0x4010,
 	VMCS_ENTRY = 0x4012,
-	VMCS_ENTRY_LOADED_MSRS = 0x4014,
 	VMCS_ENTRY_EVENT = 0x4016,
 	VMCS_ENTRY_ERROR = 0x4018,
 	VMCS_SECONDARY = 0x401e,
@@ -50,9 +37,6 @@ enum vmcs_field {
 	VMCS_GUEST_LIMIT = 0x4800, /* GDTR and IDTR after the segments */
 	VMCS_GUEST_RIGHTS = 0x4814,
 	VMCS_GUEST_SHADOW = 0x4824,
-	VMCS_GUEST_ACTIVITY = 0x4826,
-	VMCS_GUEST_SYSENTER_CS = 0x482a,
-	VMCS_HOST_SYSENTER_CS = 0x4c00,
 	VMCS_CR0_MASK = 0x6000,
 	VMCS_CR4_MASK = 0x6002,
 	VMCS_CR0_SHADOW = 0x6004,
@@ -66,23 +50,35 @@ enum vmcs_field {
 	VMCS_GUEST_RSP = 0x681c,
 	VMCS_GUEST_RIP = 0x681e,
 	VMCS_GUEST_RFLAGS = 0x6820,
-	VMCS_GUEST_PENDING_DEBUG = 0x6822,
-	VMCS_GUEST_SYSENTER_ESP = 0x6824,
-	VMCS_GUEST_SYSENTER_EIP = 0x6826,
 	VMCS_HOST_CR0 = 0x6c00,
 	VMCS_HOST_CR3 = 0x6c02,
 	VMCS_HOST_CR4 = 0x6c04,
-	VMCS_HOST_FS_BASE = 0x6c06,
-	VMCS_HOST_GS_BASE = 0x6c08,
 	VMCS_HOST_TR_BASE = 0x6c0a,
 	VMCS_HOST_GDTR_BASE = 0x6c0c,
 	VMCS_HOST_IDTR_BASE = 0x6c0e,
-	VMCS_HOST_SYSENTER_ESP = 0x6c10,
-	VMCS_HOST_SYSENTER_EIP = 0x6c12,
-	VMCS_HOST_RSP = 0x6c14,
 	VMCS_HOST_RIP = 0x6c16,
 };
 #define VMCS_STEP 2
+
+/* Fields that are 0 when a guest starts, from the first to the last of neighbours. */
+struct vmcs_fields {
+	u16 first, last;
+};
+static const struct vmcs_fields vmcs_zero[] = {
+	{0x0c00, 0x0c00}, /* host ES */
+	{0x0c04, 0x0c0a}, /* host SS to GS: no selector is needed in 64-bit mode */
+	{0x2010, 0x2010}, /* TSC offset */
+	{0x2802, 0x2802}, /* guest IA32_DEBUGCTL */
+	{0x4006, 0x400a}, /* page-fault mask and match, count of CR3 targets */
+	{0x400e, 0x4010}, /* counts of MSRs that exits store and load */
+	{0x4014, 0x4014}, /* count of MSRs that entries load */
+	{0x4824, 0x4826}, /* guest interrupt shadow, activity */
+	{0x482a, 0x482a}, /* guest SYSENTER_CS */
+	{0x4c00, 0x4c00}, /* host SYSENTER_CS */
+	{0x6822, 0x6826}, /* guest pending debug exceptions, SYSENTER_ESP and EIP */
+	{0x6c06, 0x6c08}, /* host FS and GS base */
+	{0x6c10, 0x6c12}, /* host SYSENTER_ESP and EIP */
+};
 _Static_assert(VMCS_GUEST_LIMIT + VMCS_STEP * (SEG_COUNT + 2) == VMCS_GUEST_RIGHTS, "GDTR, IDTR");
 _Static_assert(VMCS_GUEST_BASE + VMCS_STEP * (SEG_COUNT + 2) == VMCS_GUEST_DR7, "GDTR, IDTR");
 
