@@ -166,6 +166,12 @@ $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/libsanitized.a
 
 unit-programs: $(UNIT_TESTS)
 
+# What a test on the host wants to see of the inside.
+$(BUILD)/host/%: $(BUILD)/san/tests/host/%.o $(BUILD)/libsanitized.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lpci
+
 unit:
 	@$(TOOLS)/check.py unit
 
