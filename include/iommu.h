@@ -23,7 +23,6 @@ struct iommu_fault {
 	enum iommu_access access;
 	u64 address; /* of the access; for an interrupt: its index */
 	const char *reason; /* words */
-	bool lost; /* the unit dropped further records */
 };
 
 /* A DMA address space: one per partition. Address = guest-physical. */
@@ -49,8 +48,7 @@ struct iommu_ops {
 	const struct table_format *format;
 
 	/*
-	 * Reads the unit's capabilities, without changing anything, and fills levels, leaf_level and
-	 * requirements; false with words in REASON when the unit cannot do what is needed.
+	 * Reads the unit's capabilities, without changing anything, and fills the unit; false with words in REASON when the unit cannot do what is needed.
 	 */
 	bool (*probe)(struct iommu_unit *unit, struct text_sink *reason);
 	u64 pages; /* that prepare() takes from the pool */
@@ -72,17 +70,14 @@ struct iommu_ops {
 	/* Writes back table memory where walks are not coherent (for page_tables.written); may be NULL. */
 	void (*written)(const u64 *entries, u64 count);
 
-	/*
-	 * Interrupt entries for one requester ID: COUNT consecutive ones, a power of two, first index in
-	 * FIRST. All start as blocked.
-	 */
-	bool (*interrupts_alloc)(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first);
-	bool (*interrupts_free)(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count);
-	/* Points entry INDEX at TARGET, or (TARGET NULL) blocks it. Accepted from REQUESTER_ID only. */
-	bool (*interrupt_set)(struct iommu_unit *unit, u16 requester_id, u32 index,
-			      const struct interrupt_target *target);
-	/* What the device must send for entry FIRST + 0; with multi-message MSI the device ORs the rest into the data. */
-	struct msi_message (*message)(const struct iommu_unit *unit, u32 first, bool multi_message);
+	u32 interrupts; /* entries of a table */
+	/* Notes on each entry of the requester's table, zeros at first; NULL: there is no memory for it. */
+	u32 *(*interrupt_owners)(struct iommu_unit *unit, u16 requester_id);
+	/* Points COUNT entries from FIRST at TARGET, or (TARGET NULL) blocks them, with all flushes. */
+	bool (*interrupt_write)(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count,
+				const struct interrupt_target *target);
+	/* What the device must send for entry INDEX. */
+	struct msi_message (*message)(const struct iommu_unit *unit, u32 index);
 
 	/* The oldest unread fault record; false when there is none. */
 	bool (*next_fault)(struct iommu_unit *unit, struct iommu_fault *fault);
@@ -97,8 +92,9 @@ struct iommu_unit {
 	const struct iommu_ops *ops;
 	volatile u8 *registers;
 	u32 index;
-	unsigned int levels; /* of DMA tables that this unit walks */
-	unsigned int leaf_level;
+	u32 levels; /* BIT(n): it walks DMA tables of n levels */
+	u32 domain_ids; /* domains have smaller ids */
+	unsigned int leaf_level; /* of the largest page */
 	bool coherent;
 	bool x2apic; /* destinations wider than 8 bits */
 	void *driver; /* the driver's own state, from prepare()'s pool or static storage by index */
@@ -128,7 +124,7 @@ bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct 
 u64 iommu_pages(const struct iommu *iommu);
 bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *reason);
 
-/* A domain whose tables every unit that serves GROUPS can walk: the smallest levels and page size among them. */
+/* A domain whose tables every unit that serves GROUPS can walk: what all of them have in common. */
 bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *groups,
 		   u32 group_count);
 /* Maps guest memory into it. */
@@ -145,6 +141,16 @@ void domain_release_group(struct iommu *iommu, u32 group, u16 owner);
 bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner);
 /* Leaves every member blocked. */
 bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner);
+
+/*
+ * Interrupt entries for one requester ID: COUNT consecutive ones, a power of two and aligned to it, first index in
+ * FIRST. All start as blocked. False: there are none left, or the unit did not answer.
+ */
+bool interrupts_alloc(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first);
+bool interrupts_free(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count);
+/* Points entry INDEX at TARGET, or (TARGET NULL) blocks it. Accepted from REQUESTER_ID only. */
+bool interrupts_set(struct iommu_unit *unit, u16 requester_id, u32 index,
+		    const struct interrupt_target *target);
 
 /* Drains all records of all units; HANDLER is called for each. Returns how many. */
 u32 iommu_drain_faults(struct iommu *iommu,

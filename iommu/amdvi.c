@@ -31,7 +31,8 @@ static bool probe(struct iommu_unit *unit, struct text_sink *reason) {
 		features &= unit->info->features;
 	*state = (struct amdvi_unit){.features = features};
 	unit->driver = state;
-	unit->levels = AMDVI_LEVELS;
+	unit->levels = BIT(AMDVI_LEVELS);
+	unit->domain_ids = AMDVI_BLOCKED_DOMAIN;
 	unit->leaf_level = 3;
 	unit->coherent = true;
 	/* Destinations of 32 bits exist only in entries of 128 bits. */
@@ -48,9 +49,8 @@ static const struct table_format host_format = {
 	.next_level = AMDVI_PAGE_NEXT_LEVEL_SHIFT,
 };
 
-static struct amdvi_half translated(const u64 *root, unsigned int levels, u64 rights,
-				    u16 domain_id) {
-	return (struct amdvi_half){
+static struct pair translated(const u64 *root, unsigned int levels, u64 rights, u16 domain_id) {
+	return (struct pair){
 		AMDVI_DMA_V | AMDVI_DMA_TV | (u64)levels << AMDVI_DMA_MODE_SHIFT |
 			amdvi_physical(root) | rights,
 		domain_id,
@@ -61,7 +61,7 @@ static struct amdvi_half translated(const u64 *root, unsigned int levels, u64 ri
  * The manual's shortest form of "nothing" is Mode 0 without IR and IW (2.2.2.1); an emulator lets that
  * pass. Four levels over a page of zeros, without rights, is blocked everywhere.
  */
-static struct amdvi_half blocked_dma(const struct amdvi_unit *state) {
+static struct pair blocked_dma(const struct amdvi_unit *state) {
 	return translated(state->memory->blocked_root, AMDVI_LEVELS, 0, AMDVI_BLOCKED_DOMAIN);
 }
 
@@ -69,8 +69,8 @@ static struct amdvi_half blocked_dma(const struct amdvi_unit *state) {
  * Replaces the DMA half and drops what the unit cached of it (2.2.2.2): the entry, and the
  * translations of both domains; the interrupt half stays.
  */
-static bool swap_dma(const struct iommu_unit *unit, u16 requester_id, struct amdvi_half value) {
-	struct amdvi_half *dma = &amdvi_state(unit)->memory->devices[requester_id].dma;
+static bool swap_dma(const struct iommu_unit *unit, u16 requester_id, struct pair value) {
+	struct pair *dma = &amdvi_state(unit)->memory->devices[requester_id].dma;
 	u16 old = dma->high & AMDVI_DMA_DOMAIN;
 
 	amdvi_store_half(dma, value);
@@ -84,9 +84,6 @@ static bool swap_dma(const struct iommu_unit *unit, u16 requester_id, struct amd
 static bool set_domain(struct iommu_unit *unit, u16 requester_id, struct dma_domain *domain) {
 	if (!domain)
 		return swap_dma(unit, requester_id, blocked_dma(amdvi_state(unit)));
-	if (!domain->id || domain->id >= AMDVI_BLOCKED_DOMAIN ||
-	    !domain_fits_unit(&domain->tables, unit))
-		return false;
 	return swap_dma(unit, requester_id,
 			translated(domain->tables.root, domain->tables.levels,
 				   AMDVI_DMA_IR | AMDVI_DMA_IW, domain->id));
@@ -98,7 +95,7 @@ static bool flush_domain(struct iommu_unit *unit, struct dma_domain *domain) {
 }
 
 static void silence(struct iommu_unit *unit, u16 requester_id) {
-	struct amdvi_half value = amdvi_state(unit)->memory->devices[requester_id].dma;
+	struct pair value = amdvi_state(unit)->memory->devices[requester_id].dma;
 
 	value.high |= AMDVI_DMA_SA;
 	swap_dma(unit, requester_id, value);
@@ -106,18 +103,15 @@ static void silence(struct iommu_unit *unit, u16 requester_id) {
 
 /*
  * Interrupt tables (2.2.5), one per requester ID, taken when its first interrupt is allocated and
- * kept: the device table entry remembers the root also while it blocks. Behind the entries lie our
- * notes which are allocated. A requester can only name entries of its own table.
+ * kept. A requester can only name entries of its own table.
  */
 struct interrupt_table {
 	union {
-		struct amdvi_half wide[AMDVI_INTERRUPTS];
+		struct pair wide[AMDVI_INTERRUPTS];
 		u32 narrow[AMDVI_INTERRUPTS];
 	};
-	bool used[AMDVI_INTERRUPTS];
+	u32 owners[AMDVI_INTERRUPTS]; /* for us */
 };
-
-#define APIC_ID_NARROW_LIMIT 0xff /* and wide: all ones; broadcasts */
 
 static struct interrupt_table *table_of(const struct iommu_unit *unit, u16 requester_id) {
 	u64 low = amdvi_state(unit)->memory->devices[requester_id].interrupt.low;
@@ -125,18 +119,30 @@ static struct interrupt_table *table_of(const struct iommu_unit *unit, u16 reque
 	return (struct interrupt_table *)(uintptr_t)(low & AMDVI_INTERRUPT_ROOT);
 }
 
-/* How many of COUNT entries are allocated. */
-static u32 count_used(const struct interrupt_table *table, u32 first, u32 count) {
-	u32 found = 0;
+/* A new table takes effect with the first entries that are written. */
+static u32 *interrupt_owners(struct iommu_unit *unit, u16 requester_id) {
+	u64 pages = ALIGN_UP(sizeof(struct interrupt_table), PAGE_SIZE) / PAGE_SIZE;
+	struct amdvi_unit *state = amdvi_state(unit);
+	struct interrupt_table *table = table_of(unit, requester_id);
 
-	for (u32 i = first; i < first + count; i++)
-		found += table->used[i];
-	return found;
+	if (!table) {
+		table = page_pool_take_run(state->pool, pages, PAGE_SIZE);
+		if (!table)
+			return NULL;
+		amdvi_store_half(&state->memory->devices[requester_id].interrupt,
+				 (struct pair){AMDVI_INTERRUPT_IV | AMDVI_INTERRUPT_CTL_REMAP |
+						       AMDVI_INTERRUPTS_LENGTH
+							       << AMDVI_INTERRUPT_LENGTH_SHIFT |
+						       amdvi_physical(table),
+					       0});
+	}
+	return table->owners;
 }
 
-static void write_entry(const struct iommu_unit *unit, struct interrupt_table *table, u32 index,
-			const struct interrupt_target *target) {
-	struct amdvi_half wide = {AMDVI_IRTE_BLOCKED, 0};
+static bool interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count,
+			    const struct interrupt_target *target) {
+	struct interrupt_table *table = table_of(unit, requester_id);
+	struct pair wide = {AMDVI_IRTE_BLOCKED, 0};
 	u32 narrow = AMDVI_IRTE_BLOCKED;
 
 	if (target) {
@@ -146,90 +152,21 @@ static void write_entry(const struct iommu_unit *unit, struct interrupt_table *t
 		wide.high = target->vector | high << AMDVI_IRTE128_DESTINATION_HIGH_SHIFT;
 		narrow = (u32)wide.low | (u32)target->vector << AMDVI_IRTE32_VECTOR_SHIFT;
 	}
-	if (amdvi_state(unit)->features & AMDVI_FEATURE_GA)
-		amdvi_store_half(&table->wide[index], wide);
-	else
-		__atomic_store_n(&table->narrow[index], narrow, __ATOMIC_RELEASE);
-}
-
-static bool flush_interrupts(const struct iommu_unit *unit, u16 requester_id) {
-	return amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | requester_id, 0) &&
+	for (u32 i = first; i < first + count; i++) {
+		if (amdvi_state(unit)->features & AMDVI_FEATURE_GA)
+			amdvi_store_half(&table->wide[i], wide);
+		else
+			__atomic_store_n(&table->narrow[i], narrow, __ATOMIC_RELEASE);
+	}
+	return amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | requester_id, 0) &&
+	       amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | requester_id, 0) &&
 	       amdvi_complete(unit);
 }
 
-/* Lets the requester use TABLE, or with REMAP unset blocks all its interrupts. */
-static bool set_control(const struct iommu_unit *unit, u16 requester_id, const void *table,
-			bool remap) {
-	u64 low = AMDVI_INTERRUPT_IV | amdvi_physical(table) |
-		  AMDVI_INTERRUPTS_LENGTH << AMDVI_INTERRUPT_LENGTH_SHIFT |
-		  (remap ? AMDVI_INTERRUPT_CTL_REMAP : 0);
-
-	amdvi_store_half(&amdvi_state(unit)->memory->devices[requester_id].interrupt,
-			 (struct amdvi_half){low, 0});
-	return amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | requester_id, 0) &&
-	       flush_interrupts(unit, requester_id);
-}
-
-static bool interrupts_alloc(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first) {
-	struct interrupt_table *table = table_of(unit, requester_id);
-	u64 pages = ALIGN_UP(sizeof(*table), PAGE_SIZE) / PAGE_SIZE;
-
-	if (!is_block_size(count, AMDVI_INTERRUPTS))
-		return false;
-	if (!table)
-		table = page_pool_take_run(amdvi_state(unit)->pool, pages, PAGE_SIZE);
-	if (!table)
-		return false;
-	/* Aligned: with multi-message MSI the device sets the low bits of the index. */
-	for (*first = 0; *first < AMDVI_INTERRUPTS; *first += count)
-		if (!count_used(table, *first, count))
-			break;
-	if (*first == AMDVI_INTERRUPTS)
-		return false;
-	if (!count_used(table, 0, AMDVI_INTERRUPTS) &&
-	    !set_control(unit, requester_id, table, true)) {
-		set_control(unit, requester_id, table, false);
-		return false;
-	}
-	memset(table->used + *first, true, count);
-	return true;
-}
-
-static bool interrupts_free(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count) {
-	struct interrupt_table *table = table_of(unit, requester_id);
-
-	if (!table || !count || first >= AMDVI_INTERRUPTS || count > AMDVI_INTERRUPTS - first ||
-	    count_used(table, first, count) != count)
-		return false;
-	for (u32 i = first; i < first + count; i++)
-		write_entry(unit, table, i, NULL);
-	/* When it was the last one, all interrupts of the requester are blocked at the root. */
-	bool last = count_used(table, 0, AMDVI_INTERRUPTS) == count;
-
-	if (!(last ? set_control(unit, requester_id, table, false)
-		   : flush_interrupts(unit, requester_id)))
-		return false; /* what may still be cached is not handed out again */
-	memset(table->used + first, false, count);
-	return true;
-}
-
-static bool interrupt_set(struct iommu_unit *unit, u16 requester_id, u32 index,
-			  const struct interrupt_target *target) {
-	struct interrupt_table *table = table_of(unit, requester_id);
-	u32 limit = unit->x2apic ? UINT32_MAX : APIC_ID_NARROW_LIMIT;
-
-	if (!table || index >= AMDVI_INTERRUPTS || !table->used[index] ||
-	    (target && (target->vector < VECTOR_FIRST_LEGAL || target->apic_id >= limit)))
-		return false;
-	write_entry(unit, table, index, target);
-	return flush_interrupts(unit, requester_id);
-}
-
 /* Data bits 10:0 are the index; the address only has to be one of interrupts (2.2.5.1). */
-static struct msi_message message(const struct iommu_unit *unit, u32 first, bool multi_message) {
+static struct msi_message message(const struct iommu_unit *unit, u32 index) {
 	(void)unit;
-	(void)multi_message;
-	return (struct msi_message){INTERRUPT_WINDOW, first};
+	return (struct msi_message){INTERRUPT_WINDOW, index};
 }
 
 static bool prepare(struct iommu_unit *unit, struct page_pool *pool) {
@@ -319,9 +256,9 @@ const struct iommu_ops amdvi_ops = {
 	.enable = enable,
 	.set_domain = set_domain,
 	.flush_domain = flush_domain,
-	.interrupts_alloc = interrupts_alloc,
-	.interrupts_free = interrupts_free,
-	.interrupt_set = interrupt_set,
+	.interrupts = AMDVI_INTERRUPTS,
+	.interrupt_owners = interrupt_owners,
+	.interrupt_write = interrupt_write,
 	.message = message,
 	.next_fault = amdvi_next_fault,
 	.silence = silence,

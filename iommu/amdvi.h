@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "amdvi_regs.h"
-#include "driver.h"
 
 /* What the files of the AMD-Vi driver share. */
 
@@ -12,7 +11,7 @@
 
 #define AMDVI_RING_LENGTH 9
 #define AMDVI_RING_ENTRIES (1u << AMDVI_RING_LENGTH)
-#define AMDVI_RING_BYTES (AMDVI_RING_ENTRIES * sizeof(struct amdvi_half))
+#define AMDVI_RING_BYTES (AMDVI_RING_ENTRIES * sizeof(struct pair))
 
 /*
  * Entries of an interrupt table. More are an option of few units; with fewer, an emulator that does
@@ -24,7 +23,7 @@
 /* What a unit walks from the start; rings are aligned to their size. */
 struct amdvi_memory {
 	struct amdvi_device_entry devices[AMDVI_DEVICE_ENTRIES];
-	struct amdvi_half commands[AMDVI_RING_ENTRIES], events[AMDVI_RING_ENTRIES];
+	struct pair commands[AMDVI_RING_ENTRIES], events[AMDVI_RING_ENTRIES];
 	u64 blocked_root[TABLE_ENTRIES]; /* zeros */
 	volatile u64 completion[TABLE_ENTRIES]; /* COMPLETION_WAIT stores in the first */
 };
@@ -50,8 +49,8 @@ static inline u64 amdvi_physical(const volatile void *pointer) {
 }
 
 /* Both halves of a pair in one access: section 2.2.2.2 asks for it where an entry is in use. */
-static inline void amdvi_store_half(struct amdvi_half *to, struct amdvi_half value) {
-	struct amdvi_half old = *to;
+static inline void amdvi_store_half(struct pair *to, struct pair value) {
+	struct pair old = *to;
 	bool done;
 
 	do {

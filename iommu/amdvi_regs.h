@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "types.h"
+#include "driver.h"
 
 /*
  * What the AMD I/O Virtualization Technology Specification (48882) lays out: registers (section
@@ -55,17 +55,9 @@ enum amdvi_feature {
 };
 #define AMDVI_HATS_NONE AMDVI_FEATURE_HATS
 
-/*
- * Half of a device table entry, an interrupt table entry, a command, an event: what the unit reads and
- * writes in one piece.
- */
-struct amdvi_half {
-	u64 low, high;
-} __attribute__((aligned(16)));
-_Static_assert(sizeof(struct amdvi_half) == 16, "AMD-Vi: structures in memory");
-
+/* What the unit reads and writes in one piece is a pair: half of a device table entry, for example. */
 struct amdvi_device_entry {
-	struct amdvi_half dma, interrupt;
+	struct pair dma, interrupt;
 };
 _Static_assert(sizeof(struct amdvi_device_entry) == 32, "AMD-Vi: device table entry");
 

@@ -17,16 +17,11 @@ void amdvi_control(const struct iommu_unit *unit, u64 clear, u64 set) {
 }
 
 bool amdvi_wait_stopped(const struct iommu_unit *unit, u64 bits) {
-	for (u32 spins = 0; spins < STATUS_SPINS; spins++) {
-		if (!(mmio_read64(unit->registers + AMDVI_STATUS) & bits))
-			return true;
-		cpu_pause();
-	}
-	return false;
+	return POLL(!(mmio_read64(unit->registers + AMDVI_STATUS) & bits), STATUS_SPINS);
 }
 
 static void put(struct amdvi_unit *state, u64 low, u64 high) {
-	state->memory->commands[state->command_tail] = (struct amdvi_half){low, high};
+	state->memory->commands[state->command_tail] = (struct pair){low, high};
 	state->command_tail = (state->command_tail + 1) % AMDVI_RING_ENTRIES;
 	state->commands_pending++;
 }
@@ -66,7 +61,7 @@ bool amdvi_complete(const struct iommu_unit *unit) {
 	/* The commands, and the tables that they are about, before the unit is told. */
 	cpu_fence();
 	mmio_write64(unit->registers + AMDVI_COMMAND_TAIL,
-		     state->command_tail * sizeof(struct amdvi_half));
+		     state->command_tail * sizeof(struct pair));
 	for (u32 spins = 0; spins < COMPLETION_SPINS; spins++) {
 		if (*completion == state->sequence) {
 			state->commands_pending = 0;
@@ -136,8 +131,7 @@ static const char *page_fault_words(u64 flags) {
 	return flags & AMDVI_EVENT_PR ? "access is not allowed" : "address is not mapped";
 }
 
-static void decode(const struct iommu_unit *unit, struct amdvi_half event,
-		   struct iommu_fault *fault) {
+static void decode(const struct iommu_unit *unit, struct pair event, struct iommu_fault *fault) {
 	unsigned int type = (unsigned int)(event.low >> AMDVI_EVENT_TYPE_SHIFT);
 	u16 requester_id = event.low & AMDVI_EVENT_DEVICE;
 	u64 flags = event.low;
@@ -165,14 +159,13 @@ static void decode(const struct iommu_unit *unit, struct amdvi_half event,
 		fault->reason = "event of an unknown kind";
 }
 
-static struct amdvi_half take(struct amdvi_unit *state) {
-	volatile struct amdvi_half *record = &state->memory->events[state->event_head];
-	struct amdvi_half copy;
+static struct pair take(struct amdvi_unit *state) {
+	volatile struct pair *record = &state->memory->events[state->event_head];
+	struct pair copy;
 
-	for (u32 i = 0; i < RECORD_SPINS && !(record->low >> AMDVI_EVENT_TYPE_SHIFT); i++)
-		cpu_pause();
+	POLL(record->low >> AMDVI_EVENT_TYPE_SHIFT, RECORD_SPINS);
 	copy = *record;
-	*record = (struct amdvi_half){0, 0};
+	*record = (struct pair){0, 0};
 	return copy;
 }
 
@@ -180,15 +173,14 @@ bool amdvi_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
 	struct amdvi_unit *state = amdvi_state(unit);
 	u64 tail = mmio_read64(unit->registers + AMDVI_EVENT_TAIL) % AMDVI_RING_BYTES;
 
-	fault->lost = mmio_read64(unit->registers + AMDVI_STATUS) & AMDVI_STATUS_EVENT_OVERFLOW;
-	if (tail / sizeof(struct amdvi_half) != state->event_head) {
+	if (tail / sizeof(struct pair) != state->event_head) {
 		decode(unit, take(state), fault);
 		state->event_head = (state->event_head + 1) % AMDVI_RING_ENTRIES;
 		mmio_write64(unit->registers + AMDVI_EVENT_HEAD,
-			     state->event_head * sizeof(struct amdvi_half));
+			     state->event_head * sizeof(struct pair));
 		return true;
 	}
-	if (fault->lost) {
+	if (mmio_read64(unit->registers + AMDVI_STATUS) & AMDVI_STATUS_EVENT_OVERFLOW) {
 		restart(unit, AMDVI_CONTROL_EVENT_LOG_EN, AMDVI_STATUS_EVENT_LOG_RUN,
 			AMDVI_EVENT_HEAD);
 		state->event_head = 0;

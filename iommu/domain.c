@@ -20,10 +20,11 @@ static struct iommu_unit *unit_of(struct iommu *iommu, u32 function) {
 }
 
 /* What every unit can walk; units that have to be served make less of it. */
-static const struct iommu_unit any_shape = {.levels = ~0u, .leaf_level = ~0u, .coherent = true};
+static const struct iommu_unit any_shape = {
+	.levels = ~0u, .domain_ids = ~0u, .leaf_level = ~0u, .coherent = true};
 
 /*
- * Takes the smaller levels and pages, and the need to write tables back, from the units of group INDEX.
+ * Makes of SHAPE what the units of group INDEX can walk, too.
  * False when there is no such group, or not every member is translated by a unit of that kind.
  */
 static bool fit_group(struct iommu *iommu, u32 index, struct iommu_unit *shape) {
@@ -37,7 +38,8 @@ static bool fit_group(struct iommu *iommu, u32 index, struct iommu_unit *shape) 
 		if (!unit || (shape->ops && unit->ops != shape->ops))
 			return false;
 		shape->ops = unit->ops;
-		shape->levels = (unsigned int)min_u64(shape->levels, unit->levels);
+		shape->levels &= unit->levels;
+		shape->domain_ids = (u32)min_u64(shape->domain_ids, unit->domain_ids);
 		shape->leaf_level = (unsigned int)min_u64(shape->leaf_level, unit->leaf_level);
 		shape->coherent &= unit->coherent;
 	}
@@ -51,7 +53,7 @@ static bool flush_everywhere(struct iommu *iommu, struct dma_domain *domain) {
 	for (u32 i = 0; i < iommu->unit_count; i++) {
 		struct iommu_unit *unit = &iommu->units[i];
 
-		if (unit->ops->format == domain->tables.format)
+		if (unit->ops->format == domain->tables.format && domain->id < unit->domain_ids)
 			done &= unit->ops->flush_domain(unit, domain);
 	}
 	return done;
@@ -108,8 +110,11 @@ bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const
 	for (u32 i = 0; i < group_count; i++)
 		if (!fit_group(iommu, groups[i], &shape))
 			return false;
-	if (!id || !shape.ops ||
-	    !page_tables_init(&domain->tables, shape.ops->format, iommu->pool, shape.levels,
+	/* The smallest number of levels that covers 48 bits, else the most that there is. */
+	unsigned int levels = shape.levels & BIT(4) ? 4 : shape.levels & BIT(5) ? 5 : 3;
+
+	if (!id || !shape.ops || id >= shape.domain_ids || !(shape.levels & BIT(levels)) ||
+	    !page_tables_init(&domain->tables, shape.ops->format, iommu->pool, levels,
 			      shape.leaf_level))
 		return false;
 	domain->id = id;
@@ -126,12 +131,6 @@ bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const
 static bool owns(const struct iommu *iommu, u32 group, u16 owner, enum group_state state) {
 	return group < iommu->inventory->group_count && iommu->group_state[group] == state &&
 	       iommu->group_owner[group] == owner + 1;
-}
-
-bool domain_fits_unit(const struct page_tables *tables, const struct iommu_unit *unit) {
-	return tables->root && unit->ops->format == tables->format &&
-	       unit->levels >= tables->levels && unit->leaf_level >= tables->leaf_level &&
-	       (unit->coherent || tables->written);
 }
 
 bool domain_claim_group(struct iommu *iommu, u32 group, u16 owner) {
@@ -172,11 +171,19 @@ static bool set_members(struct iommu *iommu, u32 index, struct dma_domain *domai
 	return done;
 }
 
+static bool can_walk(const struct iommu_unit *shape, const struct dma_domain *domain) {
+	const struct page_tables *tables = &domain->tables;
+
+	return tables->format == shape->ops->format && shape->levels & BIT(tables->levels) &&
+	       shape->leaf_level >= tables->leaf_level && domain->id < shape->domain_ids &&
+	       (shape->coherent || tables->written);
+}
+
 bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner) {
 	struct iommu_unit shape = any_shape;
 
 	if (!owns(iommu, group, owner, GROUP_CLAIMED) || !fit_group(iommu, group, &shape) ||
-	    !domain_fits_unit(&domain->tables, &shape))
+	    !can_walk(&shape, domain))
 		return false;
 	iommu->group_state[group] = GROUP_ATTACHED;
 	if (set_regions(iommu, domain, group, REGIONS_MAP) && set_members(iommu, group, domain))

@@ -6,17 +6,22 @@
 
 /* What the drivers of both vendors share. */
 
-#define VECTOR_FIRST_LEGAL 16 /* below are exceptions */
+/* What units read and write in one piece: table entries, requests, records. */
+struct pair {
+	u64 low, high;
+} __attribute__((aligned(16)));
+_Static_assert(sizeof(struct pair) == 16, "structures in memory");
 
-/* A number of interrupt entries that multi-message MSI can ask for. */
-static inline bool is_block_size(u32 count, u32 entries) {
-	return count && count <= entries && !(count & (count - 1));
-}
+/* Looks whether CONDITION holds until it does, TURNS times at most. */
+#define POLL(condition, turns)                                                                     \
+	({                                                                                         \
+		u32 turns_ = (turns);                                                              \
+		while (!(condition) && --turns_)                                                   \
+			cpu_pause();                                                               \
+		turns_ != 0;                                                                       \
+	})
 
 static inline struct pci_address requester_address(const struct iommu_unit *unit,
 						   u16 requester_id) {
 	return (struct pci_address){unit->info->segment, (u8)(requester_id >> 8), (u8)requester_id};
 }
-
-/* Whether UNIT can walk TABLES. */
-bool domain_fits_unit(const struct page_tables *tables, const struct iommu_unit *unit);

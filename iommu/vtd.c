@@ -12,12 +12,7 @@ static struct vtd vtd_units[IOMMU_UNITS_MAX];
 
 /* Waits until the bits MASK of a 32-bit register read VALUE; false when they never do. */
 static bool vtd_wait(struct iommu_unit *unit, enum vtd_register reg, u32 mask, u32 value) {
-	for (u32 polls = 0; polls < VTD_POLLS; polls++) {
-		if ((mmio_read32(unit->registers + reg) & mask) == value)
-			return true;
-		cpu_pause();
-	}
-	return false;
+	return POLL((mmio_read32(unit->registers + reg) & mask) == value, VTD_POLLS);
 }
 
 /* What is on, of what may be on or off. */
@@ -53,28 +48,17 @@ static bool vtd_publish(struct iommu_unit *unit, const void *data, u64 bytes) {
 	return vtd_wait(unit, VTD_GSTS, VTD_G_WBF, 0);
 }
 
-/* The smallest number of levels that covers 48 bits, else the most that there is; 0: none. */
-static unsigned int levels_of(u64 cap) {
-	static const unsigned int preference[] = {4, 5, 3};
-
-	for (u32 i = 0; i < ARRAY_SIZE(preference); i++)
-		if (cap & VTD_CAP_SAGAW(preference[i]))
-			return preference[i];
-	return 0;
-}
-
 /* What is missing, in words; NULL when nothing is. */
 static const char *vtd_shortcoming(const struct iommu_unit *unit, u64 cap, u64 ecap) {
 	if (cap == UINT64_MAX && ecap == UINT64_MAX)
 		return "its registers do not answer";
-	if (!levels_of(cap))
+	if (!VTD_CAP_LEVELS(cap))
 		return "it walks page tables of no known depth";
 	if (!(ecap & VTD_ECAP_QI))
 		return "it has no queued invalidation";
 	if (!(ecap & VTD_ECAP_IR))
 		return "it cannot remap interrupts";
-	if (VTD_CAP_FRO(cap) + VTD_CAP_NFR(cap) * sizeof(struct vtd_pair) >
-	    unit->info->register_bytes)
+	if (VTD_CAP_FRO(cap) + VTD_CAP_NFR(cap) * sizeof(struct pair) > unit->info->register_bytes)
 		return "its fault records lie outside of the registers that its table describes";
 	return NULL;
 }
@@ -88,9 +72,10 @@ static bool vtd_probe(struct iommu_unit *unit, struct text_sink *reason) {
 		text_print(reason, "%s", shortcoming);
 		return false;
 	}
-	vtd_units[unit->index] = (struct vtd){.cap = cap};
+	vtd_units[unit->index] = (struct vtd){.cap = cap, .record = NONE};
 	unit->driver = &vtd_units[unit->index];
-	unit->levels = levels_of(cap);
+	unit->levels = VTD_CAP_LEVELS(cap);
+	unit->domain_ids = VTD_CAP_DOMAIN_IDS(cap);
 	unit->leaf_level = !(cap & VTD_CAP_SLLPS_2M) ? 1 : cap & VTD_CAP_SLLPS_1G ? 3 : 2;
 	unit->coherent = ecap & VTD_ECAP_C;
 	unit->x2apic = ecap & VTD_ECAP_EIM;
@@ -118,7 +103,7 @@ static bool context_store(struct iommu_unit *unit, u64 *half, u64 value) {
  * a block that failed is done again, in full, by the next attempt. Fault suppression stays too.
  */
 static bool context_block(struct iommu_unit *unit, u16 requester_id) {
-	struct vtd_pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
+	struct pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
 	u16 did = VTD_CONTEXT_DID(entry->high);
 
 	if (!did)
@@ -132,7 +117,7 @@ static bool context_block(struct iommu_unit *unit, u16 requester_id) {
 static bool context_point(struct iommu_unit *unit, u16 requester_id,
 			  const struct dma_domain *domain) {
 	const struct vtd *vtd = vtd_of(unit);
-	struct vtd_pair *entry = &vtd->memory->contexts[requester_id];
+	struct pair *entry = &vtd->memory->contexts[requester_id];
 	u64 did = (u64)domain->id << VTD_CONTEXT_DID_SHIFT;
 
 	/* The half with P comes last. */
@@ -144,14 +129,7 @@ static bool context_point(struct iommu_unit *unit, u16 requester_id,
 					    vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id));
 }
 
-static bool id_fits(const struct iommu_unit *unit, u16 id) {
-	return id && id < 1u << (4 + 2 * VTD_CAP_ND(vtd_of(unit)->cap));
-}
-
 static bool vtd_set_domain(struct iommu_unit *unit, u16 requester_id, struct dma_domain *domain) {
-	if (domain && (!id_fits(unit, domain->id) || !domain_fits_unit(&domain->tables, unit) ||
-		       !(vtd_of(unit)->cap & VTD_CAP_SAGAW(domain->tables.levels))))
-		return false;
 	if (!context_block(unit, requester_id))
 		return false;
 	if (!domain || context_point(unit, requester_id, domain))
@@ -161,15 +139,12 @@ static bool vtd_set_domain(struct iommu_unit *unit, u16 requester_id, struct dma
 }
 
 static bool vtd_flush_domain(struct iommu_unit *unit, struct dma_domain *domain) {
-	/* What could not be attached here is not cached here. */
-	if (!id_fits(unit, domain->id))
-		return true;
 	/* The tables' own lines were written back by vtd_ops.written. */
 	return vtd_publish(unit, NULL, 0) && vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id);
 }
 
 static void vtd_silence(struct iommu_unit *unit, u16 requester_id) {
-	struct vtd_pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
+	struct pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
 
 	if (context_store(unit, &entry->low, entry->low | VTD_CONTEXT_FPD))
 		vtd_invalidate_device(unit, VTD_CONTEXT_DID(entry->high), requester_id);
@@ -177,29 +152,28 @@ static void vtd_silence(struct iommu_unit *unit, u16 requester_id) {
 
 /*
  * Interrupt remapping (specification, sections 5.1 and 9.10). An entry's high half names the
- * requester that owns it and is written once, while the entry is not present; everything that changes
- * later is in the low half. So an update is one 64-bit store: the unit sees the old entry or the
- * new one, and a retarget loses no interrupt. A high half of 0 means a free entry.
+ * requester that owns it and changes only while the entry is blocked. So an update is one 64-bit
+ * store: the unit sees the old entry or the new one, and a retarget loses no interrupt.
  */
 
-static u64 entry_owner(u16 requester_id) {
-	return VTD_IRTE_SVT_RID | requester_id;
+static u32 *vtd_interrupt_owners(struct iommu_unit *unit, u16 requester_id) {
+	(void)requester_id;
+	return vtd_of(unit)->memory->owners;
 }
 
 /* Edge-triggered, fixed, physical: an IO-APIC pin's own entry says whether it is a level. */
-static u64 entry_target(const struct iommu_unit *unit, const struct interrupt_target *target) {
-	return VTD_IRTE_P | (u64)target->vector << VTD_IRTE_VECTOR_SHIFT |
-	       (u64)target->apic_id
-		       << (unit->x2apic ? VTD_IRTE_DESTINATION_SHIFT : VTD_IRTE_XAPIC_SHIFT);
-}
+static bool vtd_interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count,
+				const struct interrupt_target *target) {
+	struct pair *entries = &vtd_of(unit)->memory->interrupts[first];
+	u32 shift = unit->x2apic ? VTD_IRTE_DESTINATION_SHIFT : VTD_IRTE_XAPIC_SHIFT;
+	u64 low = 0, order = (u64)__builtin_ctz(count);
 
-/* Gives COUNT entries from FIRST on a new low and high half, and makes the unit forget the old. */
-static bool entries_write(struct iommu_unit *unit, u32 first, u32 count, u64 low, u64 high) {
-	struct vtd_pair *entries = &vtd_of(unit)->memory->interrupts[first];
-	u64 order = (u64)__builtin_ctz(count);
-
+	if (target)
+		low = VTD_IRTE_P | (u64)target->vector << VTD_IRTE_VECTOR_SHIFT |
+		      (u64)target->apic_id << shift;
 	for (u32 i = 0; i < count; i++) {
-		__atomic_store_n(&entries[i].high, high, __ATOMIC_RELEASE);
+		__atomic_store_n(&entries[i].high, VTD_IRTE_SVT_RID | requester_id,
+				 __ATOMIC_RELEASE);
 		__atomic_store_n(&entries[i].low, low, __ATOMIC_RELEASE);
 	}
 	return vtd_publish(unit, entries, count * sizeof(*entries)) &&
@@ -208,56 +182,12 @@ static bool entries_write(struct iommu_unit *unit, u32 first, u32 count, u64 low
 					    (u64)first << VTD_INV_IEC_IIDX_SHIFT);
 }
 
-/* All of an aligned block of COUNT entries belong to OWNER (0: they are free). */
-static bool belongs(const struct iommu_unit *unit, u64 owner, u32 first, u32 count) {
-	const struct vtd_pair *entries = vtd_of(unit)->memory->interrupts;
-
-	if (!is_block_size(count, VTD_INTERRUPTS) || !IS_ALIGNED(first, count) ||
-	    first >= VTD_INTERRUPTS)
-		return false;
-	for (u32 i = 0; i < count; i++)
-		if (entries[first + i].high != owner)
-			return false;
-	return true;
-}
-
-static bool vtd_interrupts_alloc(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first) {
-	u32 at = 0;
-
-	while (at < VTD_INTERRUPTS && count && !belongs(unit, 0, at, count))
-		at += count;
-	*first = at;
-	return at < VTD_INTERRUPTS && count &&
-	       entries_write(unit, at, count, 0, entry_owner(requester_id));
-}
-
-static bool vtd_interrupts_free(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count) {
-	u64 owner = entry_owner(requester_id);
-
-	/* The owner is kept until the unit has forgotten the entry: nobody else gets it before. */
-	return belongs(unit, owner, first, count) && entries_write(unit, first, count, 0, owner) &&
-	       entries_write(unit, first, count, 0, 0);
-}
-
-static bool vtd_interrupt_set(struct iommu_unit *unit, u16 requester_id, u32 index,
-			      const struct interrupt_target *target) {
-	u64 owner = entry_owner(requester_id);
-
-	if (target &&
-	    (target->vector < VECTOR_FIRST_LEGAL || (target->apic_id > 0xff && !unit->x2apic)))
-		return false;
-	return belongs(unit, owner, index, 1) &&
-	       entries_write(unit, index, 1, target ? entry_target(unit, target) : 0, owner);
-}
-
-static struct msi_message vtd_message(const struct iommu_unit *unit, u32 first,
-				      bool multi_message) {
+static struct msi_message vtd_message(const struct iommu_unit *unit, u32 index) {
 	(void)unit;
 	return (struct msi_message){
 		.address = INTERRUPT_WINDOW | VTD_MSI_REMAPPABLE |
-			   (first & VTD_MSI_HANDLE_MASK) << VTD_MSI_HANDLE_SHIFT |
-			   (first >> 15 & 1) << VTD_MSI_HANDLE_HIGH_SHIFT |
-			   (multi_message ? VTD_MSI_SHV : 0),
+			   (index & VTD_MSI_HANDLE_MASK) << VTD_MSI_HANDLE_SHIFT |
+			   (index >> 15 & 1) << VTD_MSI_HANDLE_HIGH_SHIFT,
 	};
 }
 
@@ -317,12 +247,15 @@ static bool disable_protected_regions(struct iommu_unit *unit) {
 }
 
 static bool vtd_enable(struct iommu_unit *unit) {
+	struct iommu_fault stale;
+
 	/* Faults are polled for. */
 	mmio_write32(unit->registers + VTD_FECTL, VTD_FECTL_IM);
 	/* Some units need the queue before the root pointer (Intel X58). */
 	if (!vtd_queue_start(unit))
 		return false;
-	vtd_faults_discard(unit);
+	for (u32 i = 0; i < VTD_CAP_NFR(vtd_of(unit)->cap); i++)
+		vtd_next_fault(unit, &stale);
 	if (!vtd_publish(unit, NULL, 0) || !enable_root(unit) || !enable_interrupts(unit))
 		return false;
 	if (!(vtd_states(unit) & VTD_G_TE) && !vtd_command(unit, VTD_G_TE, true))
@@ -340,9 +273,9 @@ const struct iommu_ops vtd_ops = {
 	.set_domain = vtd_set_domain,
 	.flush_domain = vtd_flush_domain,
 	.written = vtd_written,
-	.interrupts_alloc = vtd_interrupts_alloc,
-	.interrupts_free = vtd_interrupts_free,
-	.interrupt_set = vtd_interrupt_set,
+	.interrupts = VTD_INTERRUPTS,
+	.interrupt_owners = vtd_interrupt_owners,
+	.interrupt_write = vtd_interrupt_write,
 	.message = vtd_message,
 	.next_fault = vtd_next_fault,
 	.silence = vtd_silence,

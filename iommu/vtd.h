@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "driver.h"
 #include "vtd_regs.h"
 
 /* What the parts of the VT-d driver share. */
@@ -8,16 +7,17 @@
 #define VTD_REQUESTERS 65536
 #define VTD_INTERRUPTS_ORDER 12
 #define VTD_INTERRUPTS (1u << VTD_INTERRUPTS_ORDER)
-#define VTD_ENTRIES (PAGE_SIZE / sizeof(struct vtd_pair)) /* of a page */
+#define VTD_ENTRIES (PAGE_SIZE / sizeof(struct pair)) /* of a page */
 
 /* How often a register or the status word is looked at before the unit counts as dead: about a second. */
 #define VTD_POLLS 1000000u
 
 /* What a unit walks from the start, by pages. */
 struct vtd_memory {
-	struct vtd_pair contexts[VTD_REQUESTERS]; /* the tables of all buses, in a row */
-	struct vtd_pair interrupts[VTD_INTERRUPTS];
-	struct vtd_pair root[VTD_ENTRIES], queue[VTD_ENTRIES];
+	struct pair contexts[VTD_REQUESTERS]; /* the tables of all buses, in a row */
+	struct pair interrupts[VTD_INTERRUPTS];
+	struct pair root[VTD_ENTRIES], queue[VTD_ENTRIES];
+	u32 owners[VTD_INTERRUPTS]; /* of interrupt entries: for us */
 	volatile u32 status[PAGE_SIZE / sizeof(u32)]; /* wait descriptors write: enum vtd_status */
 };
 _Static_assert(offsetof(struct vtd_memory, status) % PAGE_SIZE == 0, "VT-d: whole pages");
@@ -27,9 +27,7 @@ struct vtd {
 	struct vtd_memory *memory;
 	u32 tail; /* index of the next free descriptor */
 	u32 sequence; /* of the last wait descriptor */
-	u32 record; /* fault record to look at next, while draining */
-	bool draining;
-	bool lost; /* records were dropped since the last one that was handed out */
+	u32 record; /* the last fault record that was read, while more may follow; NONE: FRI tells the first */
 };
 
 static inline struct vtd *vtd_of(const struct iommu_unit *unit) {
@@ -51,6 +49,4 @@ bool vtd_invalidate_device(struct iommu_unit *unit, u16 did, u16 requester_id);
 /* GRANULARITY: VTD_INV_GLOBAL or, of DID, VTD_INV_DOMAIN. */
 bool vtd_invalidate_iotlb(struct iommu_unit *unit, u64 granularity, u16 did);
 
-/* Frees every record and clears every status, unread. */
-void vtd_faults_discard(struct iommu_unit *unit);
 bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault);

@@ -32,15 +32,7 @@ static const char *const reasons[] = {
 };
 
 static volatile u8 *record_registers(const struct iommu_unit *unit, u32 index) {
-	return unit->registers + VTD_CAP_FRO(vtd_of(unit)->cap) + index * sizeof(struct vtd_pair);
-}
-
-static bool record_is_used(const struct iommu_unit *unit, u32 index) {
-	return mmio_read32(record_registers(unit, index) + VTD_FAULT_F_OFFSET) & VTD_FAULT_F;
-}
-
-static void record_free(const struct iommu_unit *unit, u32 index) {
-	mmio_write32(record_registers(unit, index) + VTD_FAULT_F_OFFSET, VTD_FAULT_F);
+	return unit->registers + VTD_CAP_FRO(vtd_of(unit)->cap) + index * sizeof(struct pair);
 }
 
 static void record_read(const struct iommu_unit *unit, u32 index, struct iommu_fault *fault) {
@@ -59,46 +51,26 @@ static void record_read(const struct iommu_unit *unit, u32 index, struct iommu_f
 									: "unknown reason";
 }
 
-/* Finds the oldest used record: they are filled in a ring, and FRI is where this run began. */
-static bool record_find(const struct iommu_unit *unit, u32 status, u32 *found) {
-	const struct vtd *vtd = vtd_of(unit);
-	u32 count = VTD_CAP_NFR(vtd->cap);
-	u32 first = vtd->draining ? vtd->record : VTD_FSTS_FRI(status);
-
-	for (u32 i = 0; status & VTD_FSTS_PPF && i < count; i++) {
-		*found = (first + i) % count;
-		if (record_is_used(unit, *found))
-			return true;
-	}
-	return false;
-}
-
+/* Records are filled in a ring, and FRI is where this run began. */
 bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
 	struct vtd *vtd = vtd_of(unit);
 	u32 status = mmio_read32(unit->registers + VTD_FSTS);
-	u32 index;
+	u32 count = VTD_CAP_NFR(vtd->cap);
+	u32 first = vtd->record == NONE ? VTD_FSTS_FRI(status) : vtd->record + 1;
 
-	vtd->lost |= (status & VTD_FSTS_PFO) != 0;
-	vtd->draining = record_find(unit, status, &index);
-	if (vtd->draining) {
+	vtd->record = NONE;
+	for (u32 i = 0; status & VTD_FSTS_PPF && i < count && vtd->record == NONE; i++) {
+		u32 index = (first + i) % count;
+		volatile u8 *last = record_registers(unit, index) + VTD_FAULT_F_OFFSET;
+
+		if (!(mmio_read32(last) & VTD_FAULT_F))
+			continue;
 		record_read(unit, index, fault);
-		record_free(unit, index);
-		vtd->record = index + 1;
-		fault->lost = vtd->lost;
-		vtd->lost = false;
+		mmio_write32(last, VTD_FAULT_F);
+		vtd->record = index;
 	}
 	/* Nothing more is recorded until this is cleared. */
 	if (status & VTD_FSTS_PFO)
 		mmio_write32(unit->registers + VTD_FSTS, VTD_FSTS_PFO);
-	return vtd->draining;
-}
-
-void vtd_faults_discard(struct iommu_unit *unit) {
-	struct vtd *vtd = vtd_of(unit);
-
-	for (u32 i = 0; i < VTD_CAP_NFR(vtd->cap); i++)
-		if (record_is_used(unit, i))
-			record_free(unit, i);
-	mmio_write32(unit->registers + VTD_FSTS, VTD_FSTS_CLEAR);
-	vtd->draining = vtd->lost = false;
+	return vtd->record != NONE;
 }

@@ -11,8 +11,8 @@ enum vtd_status {
 
 #define PLACES 2 /* that a submission takes: the request and its wait */
 
-static struct vtd_pair wait_descriptor(const volatile u32 *word, u32 data) {
-	return (struct vtd_pair){
+static struct pair wait_descriptor(const volatile u32 *word, u32 data) {
+	return (struct pair){
 		.low = VTD_INV_WAIT | VTD_INV_WAIT_SW | (u64)data << VTD_INV_WAIT_DATA_SHIFT,
 		.high = (u64)(uintptr_t)word,
 	};
@@ -21,10 +21,10 @@ static struct vtd_pair wait_descriptor(const volatile u32 *word, u32 data) {
 static u32 queue_head(const struct iommu_unit *unit) {
 	u64 head = mmio_read64(unit->registers + VTD_IQH) & VTD_QUEUE_MASK;
 
-	return (u32)(head / sizeof(struct vtd_pair) % VTD_ENTRIES);
+	return (u32)(head / sizeof(struct pair) % VTD_ENTRIES);
 }
 
-static void queue_put(struct vtd *vtd, struct vtd_pair descriptor) {
+static void queue_put(struct vtd *vtd, struct pair descriptor) {
 	vtd->memory->queue[vtd->tail] = descriptor;
 	vtd->tail = (vtd->tail + 1) % VTD_ENTRIES;
 }
@@ -78,11 +78,11 @@ bool vtd_invalidate(struct iommu_unit *unit, u64 low) {
 	for (u32 attempt = 0; attempt < 2 && errors & VTD_FSTS_ITE; attempt++) {
 		if ((queue_head(unit) - vtd->tail - 1) % VTD_ENTRIES < PLACES)
 			return false;
-		queue_put(vtd, (struct vtd_pair){.low = low});
+		queue_put(vtd, (struct pair){.low = low});
 		queue_put(vtd,
 			  wait_descriptor(&vtd->memory->status[STATUS_SEQUENCE], ++vtd->sequence));
 		cpu_fence();
-		mmio_write64(unit->registers + VTD_IQT, vtd->tail * sizeof(struct vtd_pair));
+		mmio_write64(unit->registers + VTD_IQT, vtd->tail * sizeof(struct pair));
 		errors = queue_wait(unit);
 	}
 	return !errors;
@@ -113,11 +113,7 @@ static bool queue_is_idle(const struct iommu_unit *unit) {
 static bool queue_stop(struct iommu_unit *unit) {
 	volatile u8 *registers = unit->registers;
 
-	for (u32 polls = 0; polls < VTD_POLLS && !queue_is_idle(unit); polls++) {
-		if (mmio_read32(registers + VTD_FSTS) & VTD_FSTS_IQE)
-			break;
-		cpu_pause();
-	}
+	POLL(queue_is_idle(unit) || mmio_read32(registers + VTD_FSTS) & VTD_FSTS_IQE, VTD_POLLS);
 	if (!queue_is_idle(unit))
 		mmio_write64(registers + VTD_IQT,
 			     mmio_read64(registers + VTD_IQH) & VTD_QUEUE_MASK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "types.h"
+#include "driver.h"
 
 /* Intel VT-d: registers and structures in memory, named as the architecture specification does. */
 
@@ -20,12 +20,12 @@ enum vtd_register {
 };
 
 /* Capability register */
-#define VTD_CAP_ND(cap) ((cap)&7) /* 2^(4 + 2 * ND) domain ids */
+#define VTD_CAP_DOMAIN_IDS(cap) (1u << (4 + 2 * ((cap)&7))) /* ND */
 #define VTD_CAP_RWBF BIT(4) /* write buffers must be flushed by command */
 #define VTD_CAP_PLMR BIT(5)
 #define VTD_CAP_PHMR BIT(6)
 #define VTD_CAP_CM BIT(7) /* entries that are not present may be cached */
-#define VTD_CAP_SAGAW(levels) BIT(8 + (levels)-2) /* can walk tables of LEVELS levels */
+#define VTD_CAP_LEVELS(cap) ((u32)((cap) >> 6) & 0x38) /* SAGAW: BIT(n): tables of n levels */
 #define VTD_CAP_SLLPS_2M BIT(34)
 #define VTD_CAP_SLLPS_1G BIT(35)
 #define VTD_CAP_FRO(cap) ((u32)((cap) >> 24 & 0x3ff) * 16) /* offset of the fault records */
@@ -60,7 +60,6 @@ enum vtd_register {
 #define VTD_FSTS_ICE (1u << 5)
 #define VTD_FSTS_ITE (1u << 6)
 #define VTD_FSTS_QUEUE (VTD_FSTS_IQE | VTD_FSTS_ICE | VTD_FSTS_ITE)
-#define VTD_FSTS_CLEAR 0xfdu
 #define VTD_FSTS_FRI(fsts) ((fsts) >> 8 & 0xff)
 
 #define VTD_FECTL_IM (1u << 31)
@@ -73,10 +72,6 @@ enum vtd_register {
 #define VTD_IRTA_EIME BIT(11) /* destinations of 32 bits */
 
 /* Every structure in memory is a pair of words; a fault record is one of registers. */
-struct vtd_pair {
-	u64 low, high;
-};
-_Static_assert(sizeof(struct vtd_pair) == 16, "VT-d: structures in memory");
 
 /* Root table: one entry a bus. */
 #define VTD_ROOT_P BIT(0)
@@ -129,4 +124,3 @@ enum vtd_descriptor { VTD_INV_CONTEXT = 1, VTD_INV_IOTLB = 2, VTD_INV_IEC = 4, V
 #define VTD_MSI_HANDLE_MASK 0x7fffu
 #define VTD_MSI_HANDLE_HIGH_SHIFT 2 /* of the handle's bit 15 */
 #define VTD_MSI_REMAPPABLE (1u << 4)
-#define VTD_MSI_SHV (1u << 3) /* the data is added to the handle */

@@ -81,9 +81,8 @@ static bool interrupt_set(void *context, u32 function, u32 index,
 	if (i == NONE || index >= p->interrupt_counts[i])
 		return false;
 	spin_lock(&machine.iommu_lock);
-	done = unit_of(f)->ops->interrupt_set(unit_of(f),
-					      pci_interrupt_requester(machine.inventory, function),
-					      p->first_interrupt[i] + index, target);
+	done = interrupts_set(unit_of(f), pci_interrupt_requester(machine.inventory, function),
+			      p->first_interrupt[i] + index, target);
 	spin_unlock(&machine.iommu_lock);
 	return done;
 }
@@ -120,7 +119,7 @@ static struct msi_message message(void *context, u32 function, u32 index) {
 	const struct pci_function *f = &machine.inventory->functions[function];
 	u32 i = index_of(p, function);
 
-	return unit_of(f)->ops->message(unit_of(f), p->first_interrupt[i] + index, false);
+	return unit_of(f)->ops->message(unit_of(f), p->first_interrupt[i] + index);
 }
 
 static void uart_line(void *context, bool level) {

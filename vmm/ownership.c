@@ -76,9 +76,8 @@ static bool allocate(struct partition *p, u32 index) {
 	u32 function = p->plan->functions[index];
 	struct iommu_unit *unit = &machine.iommu.units[machine.inventory->functions[function].unit];
 
-	return unit->ops->interrupts_alloc(unit,
-					   pci_interrupt_requester(machine.inventory, function),
-					   p->interrupt_counts[index], &p->first_interrupt[index]);
+	return interrupts_alloc(unit, pci_interrupt_requester(machine.inventory, function),
+				p->interrupt_counts[index], &p->first_interrupt[index]);
 }
 
 bool take_interrupts(struct partition *p) {
@@ -99,9 +98,8 @@ void give_interrupts_back(struct partition *p) {
 		struct iommu_unit *unit =
 			&machine.iommu.units[machine.inventory->functions[function].unit];
 
-		unit->ops->interrupts_free(unit,
-					   pci_interrupt_requester(machine.inventory, function),
-					   p->first_interrupt[index], p->interrupt_counts[index]);
+		interrupts_free(unit, pci_interrupt_requester(machine.inventory, function),
+				p->first_interrupt[index], p->interrupt_counts[index]);
 	}
 	spin_unlock(&machine.iommu_lock);
 }

@@ -117,7 +117,8 @@ static int setup(void **state) {
 	for (u32 i = 0; i < 2; i++)
 		iommu.units[i] = (struct iommu_unit){.ops = &fake_ops,
 						     .index = i,
-						     .levels = 4 + i,
+						     .levels = (u32)BIT(3) | (u32)BIT(4 + i),
+						     .domain_ids = 100 - 50 * i,
 						     .leaf_level = 3 - i,
 						     .coherent = true};
 	memset(told, 0, sizeof(told));
@@ -267,7 +268,7 @@ static void a_group_that_may_not_be_blocked_goes_to_nobody(void **state) {
 	assert_int_equal(requesters_in(&domain), 0);
 }
 
-static void a_domain_has_the_smallest_shape_of_its_units(void **state) {
+static void a_domain_has_what_its_units_have_in_common(void **state) {
 	struct dma_domain third;
 
 	(void)state;
@@ -275,8 +276,16 @@ static void a_domain_has_the_smallest_shape_of_its_units(void **state) {
 	assert_int_equal(third.tables.levels, 5);
 	assert_int_equal(third.tables.leaf_level, 2);
 	assert_true(domain_create(&iommu, &third, 3, (u32[]){3, 0}, 2));
-	assert_int_equal(third.tables.levels, 4);
+	assert_int_equal(third.tables.levels, 3);
 	assert_int_equal(third.tables.leaf_level, 2);
+	assert_true(domain_create(&iommu, &third, 50, (u32[]){0}, 1));
+	assert_int_equal(third.tables.levels, 4);
+	assert_false(domain_create(&iommu, &third, 50, (u32[]){3, 0}, 2));
+	iommu.units[1].levels = BIT(5);
+	assert_false(domain_create(&iommu, &third, 3, (u32[]){3, 0}, 2));
+	iommu.units[1].levels = BIT(3) | BIT(4);
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){3, 0}, 2));
+	assert_int_equal(third.tables.levels, 4);
 	assert_false(domain_create(&iommu, &third, 0, (u32[]){3, 0}, 2));
 	assert_false(domain_create(&iommu, &third, 3, NULL, 0));
 	iommu.units[1].ops = &other_ops;
@@ -294,6 +303,9 @@ static void a_unit_that_cannot_walk_the_tables_is_refused(void **state) {
 	/* Pages of 1 GiB. */
 	assert_false(domain_attach_group(&iommu, &domain, 3, ALICE));
 	iommu.units[0].coherent = false;
+	assert_false(domain_attach_group(&iommu, &domain, 0, ALICE));
+	iommu.units[0].coherent = true;
+	iommu.units[0].domain_ids = domain.id;
 	assert_false(domain_attach_group(&iommu, &domain, 0, ALICE));
 	assert_int_equal(told_count, 0);
 	assert_true(domain_attach_group(&iommu, &deep, 3, ALICE));
@@ -480,7 +492,7 @@ int main(void) {
 		cmocka_unit_test_setup(a_group_with_an_uncovered_member_is_refused, setup),
 		cmocka_unit_test_setup(a_failure_at_any_member_blocks_them_all, setup),
 		cmocka_unit_test_setup(a_group_that_may_not_be_blocked_goes_to_nobody, setup),
-		cmocka_unit_test_setup(a_domain_has_the_smallest_shape_of_its_units, setup),
+		cmocka_unit_test_setup(a_domain_has_what_its_units_have_in_common, setup),
 		cmocka_unit_test_setup(a_unit_that_cannot_walk_the_tables_is_refused, setup),
 		cmocka_unit_test_setup(tables_are_written_back_where_walks_are_not_coherent, setup),
 		cmocka_unit_test_setup(mapping_flushes_and_keeps_out_of_the_interrupt_window,
