@@ -44,46 +44,35 @@ static u32 image_folder(CHAR16 *path) {
 	return end;
 }
 
-static EFI_FILE_HANDLE open_in(EFI_FILE_HANDLE root, CHAR16 *path, u32 folder, const char *name) {
-	EFI_FILE_HANDLE file;
+static EFI_STATUS open_in(EFI_FILE_HANDLE root, CHAR16 *path, u32 folder, const char *name,
+			  u64 mode, EFI_FILE_HANDLE *file) {
 	size_t length = strlen(name);
 
 	if (!length || folder + length >= PATH_MAX_CHARACTERS)
-		return NULL;
+		return EFI_NOT_FOUND;
 	for (size_t i = 0; i <= length; i++)
 		path[folder + i] = name[i] == '/' ? '\\' : (u8)name[i];
-	if (EFI_ERROR(root->Open(root, &file, path, EFI_FILE_MODE_READ, 0)))
-		return NULL;
-	return file;
+	return root->Open(root, file, path, mode, 0);
 }
 
 static EFI_FILE_HANDLE file_open(const char *name) {
 	CHAR16 path[PATH_MAX_CHARACTERS];
 	EFI_FILE_HANDLE root = volume_open();
-	EFI_FILE_HANDLE file;
+	EFI_FILE_HANDLE file = NULL;
 
 	if (!root)
 		return NULL;
-	file = open_in(root, path, image_folder(path), name);
-	if (!file)
-		file = open_in(root, path, 1, name);
+	if (EFI_ERROR(open_in(root, path, image_folder(path), name, EFI_FILE_MODE_READ, &file)) &&
+	    EFI_ERROR(open_in(root, path, 1, name, EFI_FILE_MODE_READ, &file)))
+		file = NULL;
 	root->Close(root);
 	return file;
 }
 
-/* False for folders too. */
+/* False for folders too: they have no end to go to (UEFI 2.10, section 13.5). */
 static bool file_size(EFI_FILE_HANDLE file, u64 *bytes) {
-	EFI_GUID guid = EFI_FILE_INFO_ID;
-	u8 buffer[sizeof(EFI_FILE_INFO) + PATH_MAX_CHARACTERS * sizeof(CHAR16)]
-		__attribute__((aligned(8)));
-	EFI_FILE_INFO *info = (EFI_FILE_INFO *)buffer;
-	UINTN size = sizeof(buffer);
-
-	if (EFI_ERROR(file->GetInfo(file, &guid, &size, info)) ||
-	    info->Attribute & EFI_FILE_DIRECTORY)
-		return false;
-	*bytes = info->FileSize;
-	return true;
+	return !EFI_ERROR(file->SetPosition(file, UINT64_MAX)) &&
+	       !EFI_ERROR(file->GetPosition(file, bytes)) && !EFI_ERROR(file->SetPosition(file, 0));
 }
 
 bool file_find(const char *name, u64 *bytes) {
@@ -121,6 +110,49 @@ void *file_read(const char *name, u64 *bytes) {
 	if (file)
 		file->Close(file);
 	return data;
+}
+
+static const char *words_for(EFI_STATUS status) {
+	switch (status) {
+	case EFI_SUCCESS: return NULL;
+	case EFI_WRITE_PROTECTED: return "the volume is read-only";
+	case EFI_ACCESS_DENIED: return "a file or folder of that name is read-only";
+	case EFI_VOLUME_FULL: return "the volume is full";
+	default: return "firmware does not write to this volume";
+	}
+}
+
+/* All of it is on the volume, or STATUS says why not. */
+static EFI_STATUS write_all(EFI_FILE_HANDLE file, const char *text) {
+	UINTN length = strlen(text), written = length;
+	EFI_STATUS status = file->Write(file, &written, (void *)(uintptr_t)text);
+
+	if (EFI_ERROR(status))
+		return status;
+	return written < length ? EFI_VOLUME_FULL : file->Flush(file);
+}
+
+const char *file_replace(const char *name, const char *text) {
+	static const u64 both = EFI_FILE_MODE_READ | EFI_FILE_MODE_WRITE;
+	CHAR16 path[PATH_MAX_CHARACTERS];
+	EFI_FILE_HANDLE root = volume_open(), file;
+	EFI_STATUS status;
+
+	if (!root)
+		return "the image came from no volume";
+	/* Deleted first: firmware writes into a file, it does not shorten it. */
+	if (!EFI_ERROR(open_in(root, path, image_folder(path), name, both, &file)))
+		file->Delete(file);
+	status = open_in(root, path, image_folder(path), name, both | EFI_FILE_MODE_CREATE, &file);
+	if (!EFI_ERROR(status)) {
+		status = write_all(file, text);
+		if (EFI_ERROR(status)) /* nobody shall read half a file */
+			file->Delete(file);
+		else
+			file->Close(file);
+	}
+	root->Close(root);
+	return words_for(status);
 }
 
 bool load_option(const char *word) {

@@ -17,6 +17,11 @@ extern struct firmware firmware;
 /* boot/screen.c: text on every screen; serial ports are ours alone. */
 void screen_start(void);
 void screen_stop(void);
+/*
+ * TEXT to the serial port at once, and to the screen page by page: each waits for a key, until a wait
+ * was in vain.
+ */
+void screen_page(const char *text);
 
 /* boot/memory.c: memory from firmware, remembered until it is released. */
 void *firmware_allocate(u64 bytes, u64 highest);
@@ -30,8 +35,14 @@ bool memory_inventory(struct inventory *inventory);
 bool file_find(const char *name, u64 *bytes);
 /* Whole, in pages of its own, zero-terminated; NULL: missing, unreadable or no memory. */
 void *file_read(const char *name, u64 *bytes);
+/* Writes TEXT beside the image, over what was there. NULL: done; else why not. */
+const char *file_replace(const char *name, const char *text);
 /* The load options hold this word. */
 bool load_option(const char *word);
+
+/* boot/survey.c: the survey on the console, and beside the image with a draft of the file. */
+struct survey_facts;
+void survey_run(struct inventory *inventory, const struct survey_facts *facts);
 
 /* boot/tables.c */
 #define TABLE_BYTES_MAX (16 * MIB) /* far more than any real one */

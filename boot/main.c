@@ -7,7 +7,11 @@
 #include "x86.h"
 
 #define CONFIG_NAME "bulkhead.conf"
-#define ARENA_BYTES (2 * MIB)
+/* Each is four times the one before: tried until the inventory fits. */
+#define ARENA_FIRST (2 * MIB)
+#define ARENA_LAST (512 * MIB)
+#define ARENA_REST MIB /* for the file's plan and for words */
+#define FUNCTION_REST (2 * sizeof(struct pci_function) + 512) /* groups, and trials of them */
 #define BELOW_4G 0xffffffffull
 #define BELOW_1M 0x9ffffull
 #define SERIAL_DEFAULT 0x3f8
@@ -31,8 +35,9 @@ static bool is_maker(const struct vcpu_ops *ops) {
 	       !memcmp(name, ops->makers[1], sizeof(name));
 }
 
-static bool choose_processor_kind(void) {
-	char words[256] =
+/* NULL: one that can do everything; else what it lacks. Without vcpu_ops that is too much. */
+static const char *choose_processor_kind(void) {
+	static char words[256] =
 		"this processor's maker is unknown: SVM of AMD and Hygon and VT-x of Intel "
 		"and Zhaoxin are supported";
 	struct text_buffer buffer;
@@ -48,42 +53,45 @@ static bool choose_processor_kind(void) {
 		else if (processor_kinds[i]->check(&buffer.sink))
 			boot.vcpu_ops = processor_kinds[i];
 	}
-	if (words[0])
-		say("%s: %s", boot.vcpu_ops ? "warning" : "error", words);
-	return boot.vcpu_ops;
+	return words[0] ? words : NULL;
 }
 
-static bool build_inventory(const struct acpi_tables *tables) {
+/* Processors and functions in an arena of BYTES, when enough is left of it for all that follows. */
+static bool find_functions(const struct acpi_tables *tables, u64 bytes) {
 	EFI_TPL level;
-	bool counted;
+	bool found;
 
-	arena.base = firmware_allocate(ARENA_BYTES, UINT64_MAX);
-	if (!arena.base) {
-		say("error: firmware gave no memory for the inventory (%llu bytes)", ARENA_BYTES);
+	arena = (struct arena){.base = firmware_allocate(bytes, UINT64_MAX), .size = bytes};
+	inventory = (struct inventory){.arena = &arena};
+	if (!arena.base)
 		return false;
-	}
-	arena.size = ARENA_BYTES;
-	inventory.arena = &arena;
-	if (!tables->madt.data || !madt_parse(&inventory, tables->madt) || !inventory.cpu_count) {
-		say("error: the ACPI table APIC (MADT) is missing or malformed: no processors known");
-		return false;
-	}
-	if (tables->mcfg.data)
-		mcfg_parse(&inventory, tables->mcfg);
+	madt_parse(&inventory, tables->madt);
+	mcfg_parse(&inventory, tables->mcfg);
 	boot.config = machine_config_access(&inventory);
 	/* Sizing moves registers for a moment: no firmware driver may look meanwhile. */
 	level = firmware.services->RaiseTPL(TPL_HIGH_LEVEL);
-	counted = pci_enumerate(&inventory, boot.config, true);
+	found = pci_enumerate(&inventory, boot.config, true);
 	firmware.services->RestoreTPL(level);
-	if (!counted) {
-		say("error: this machine has more PCI functions than %llu bytes can hold",
-		    ARENA_BYTES);
+	return found && arena.size - arena.used >=
+				ARENA_REST + (u64)inventory.function_count * FUNCTION_REST;
+}
+
+static bool build_inventory(const struct acpi_tables *tables) {
+	for (u64 bytes = ARENA_FIRST; !find_functions(tables, bytes); bytes *= 4) {
+		firmware_release(0);
+		if (bytes < ARENA_LAST)
+			continue;
+		say("error: firmware has no memory for this machine's PCI functions, or they do not fit "
+		    "into %llu MiB: switch devices or virtual functions (SR-IOV) off in its setup",
+		    ARENA_LAST / MIB);
 		return false;
 	}
-	if (tables->dmar.data)
-		dmar_parse(&inventory, tables->dmar);
-	if (tables->ivrs.data)
-		ivrs_parse(&inventory, tables->ivrs);
+	if (!inventory.cpu_count) {
+		say("error: the ACPI table APIC (MADT) is missing or malformed: no processors known");
+		return false;
+	}
+	dmar_parse(&inventory, tables->dmar);
+	ivrs_parse(&inventory, tables->ivrs);
 	if (memory_inventory(&inventory))
 		reserved_check(&inventory);
 	acs_enable(&inventory, boot.config);
@@ -124,15 +132,13 @@ static bool read_images(void) {
 	return boot.images != NULL;
 }
 
-static bool probe_units(void) {
-	char words[512];
+/* NULL: every unit can do what is needed; else which one cannot, and why. */
+static const char *probe_units(void) {
+	static char words[512];
 	struct text_buffer reason;
 
 	text_buffer_init(&reason, words, sizeof(words));
-	if (iommu_probe(&iommu, &inventory, &reason.sink))
-		return true;
-	say("error: %s", words);
-	return false;
+	return iommu_probe(&iommu, &inventory, &reason.sink) ? NULL : words;
 }
 
 /* Free memory that some device may be let into: nobody gets it. */
@@ -190,10 +196,16 @@ static bool make_plan(const char *text, u64 length) {
 
 /* Everything that can be wrong is found here, while firmware can still take the machine back. */
 static bool prepare(const struct acpi_tables *tables, const char *text, u64 length) {
+	const char *fault;
+
 	boot.inventory = &inventory;
 	boot.iommu = &iommu;
-	if (!make_plan(text, length) || !probe_units() || !take_tables_memory() || !read_images() ||
-	    !machine_check(&boot, &console))
+	if (!make_plan(text, length))
+		return false;
+	fault = probe_units();
+	if (fault)
+		say("error: %s", fault);
+	if (fault || !take_tables_memory() || !read_images() || !machine_check(&boot, &console))
 		return false;
 	power_off_find(tables, &boot.power_off_port, &boot.power_off_value);
 	boot.tsc_khz = clock_tsc_khz(tables);
@@ -217,26 +229,34 @@ static _Noreturn void take_over(void) {
 }
 
 static EFI_STATUS run(const struct acpi_tables *tables) {
+	struct survey_facts facts = {.iommu = &iommu, .processor = "unsupported"};
 	struct group_trust *trusts = NULL;
 	u32 trust_count = 0;
 	u64 length = 0;
-	char *text = load_option("survey") ? NULL : file_read(CONFIG_NAME, &length);
-	bool kind = choose_processor_kind();
-	struct survey_facts facts = {0};
+	bool wanted = load_option("survey");
+	char *text = wanted ? NULL : file_read(CONFIG_NAME, &length);
 
+	facts.processor_fault = choose_processor_kind();
+	if (boot.vcpu_ops)
+		facts.processor = boot.vcpu_ops->name;
 	if (text)
 		config_trusts(text, length, &arena, &trusts, &trust_count);
 	if (!groups_derive(&inventory, trusts, trust_count)) {
 		say("error: no memory left for isolation groups");
 		return EFI_OUT_OF_RESOURCES;
 	}
-	facts.processor = kind ? boot.vcpu_ops->name : "unsupported";
-	survey_brief(&inventory, &facts, &console);
-	if (!text) {
+	if (!text && !wanted)
 		say("survey: no %s beside the image or at the root of its volume", CONFIG_NAME);
+	if (!text) {
+		if (inventory.interrupt_remapping)
+			facts.iommu_fault = probe_units();
+		survey_run(&inventory, &facts);
 		return EFI_SUCCESS;
 	}
-	if (!kind || !prepare(tables, text, length))
+	survey_brief(&inventory, &facts, &console);
+	if (facts.processor_fault)
+		say("%s: %s", boot.vcpu_ops ? "warning" : "error", facts.processor_fault);
+	if (!boot.vcpu_ops || !prepare(tables, text, length))
 		return EFI_LOAD_ERROR;
 	take_over();
 }

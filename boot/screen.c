@@ -7,6 +7,14 @@
  * Ours writes the serial port itself, so here text goes only to consoles that are no UART.
  */
 #define SCREENS_MAX 4
+#define COLUMNS 80 /* of a screen that does not tell */
+#define ROWS 25
+#define MORE "-- more: any key --"
+#define WIPE "\r                   \r"
+_Static_assert(sizeof(WIPE) == sizeof(MORE) + 2, "nothing of it remains");
+#define POLL_MICROSECONDS 50000
+#define PATIENCE_FIRST 400 /* polls: 20 s, since nobody may be there */
+#define PATIENCE_LATER 12000 /* 10 min, since somebody is */
 
 static SIMPLE_TEXT_OUTPUT_INTERFACE *screens[SCREENS_MAX];
 static u32 screen_count;
@@ -46,6 +54,47 @@ static void screen_put(struct text_sink *sink, const char *bytes, size_t count) 
 }
 
 static struct text_sink screen_sink = {.put = screen_put};
+
+/* Waits for a key; nobody who does not press one is waited for again. */
+static void wait_for_key(u32 *patience) {
+	SIMPLE_INPUT_INTERFACE *in = firmware.system->ConIn;
+	EFI_INPUT_KEY key;
+
+	if (!in || !*patience)
+		return;
+	screen_put(&screen_sink, MORE, strlen(MORE));
+	while (*patience && EFI_ERROR(in->ReadKeyStroke(in, &key))) {
+		firmware.services->Stall(POLL_MICROSECONDS);
+		--*patience;
+	}
+	*patience = *patience ? PATIENCE_LATER : 0;
+	screen_put(&screen_sink, WIPE, strlen(WIPE));
+}
+
+void screen_page(const char *text) {
+	UINTN columns = COLUMNS, rows = ROWS, row = 0;
+	u32 patience = screen_count ? PATIENCE_FIRST : 0;
+
+	console_set_screen(NULL);
+	console.put(&console, text, strlen(text));
+	console_set_screen(&screen_sink);
+	if (screen_count)
+		screens[0]->QueryMode(screens[0], (UINTN)screens[0]->Mode->Mode, &columns, &rows);
+	for (const char *end; *text; text = end) {
+		UINTN height;
+
+		for (end = text; *end && *end++ != '\n';)
+			;
+		height = (UINTN)(end - text) / columns + 1;
+		if (row + height >= rows) {
+			wait_for_key(&patience);
+			row = 0;
+		}
+		screen_put(&screen_sink, text, (size_t)(end - text));
+		row += height;
+	}
+	wait_for_key(&patience);
+}
 
 void screen_start(void) {
 	EFI_GUID guid = SIMPLE_TEXT_OUTPUT_PROTOCOL;

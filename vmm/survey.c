@@ -24,13 +24,16 @@ static void print_group(const struct inventory *inventory, u32 index, struct tex
 u32 survey_split(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
 		 u32 group, u32 *ports) {
 	const struct group *g = &inventory->groups[group];
-	u32 assignable = 0;
+	u32 assignable = 0, count = 0;
 
 	for (u32 i = 0; i < g->member_count; i++)
 		assignable += pci_assignable(inventory, g->members[i]);
-	return assignable < 2
-		       ? 0
-		       : group_split(inventory, trusts, trust_count, group, ports, GROUP_SPLIT_MAX);
+	if (assignable > 1)
+		count = group_split(inventory, trusts, trust_count, group, ports, GROUP_SPLIT_MAX);
+	for (u32 i = 0; i < count; i++)
+		if (!pci_is_bridge(&inventory->functions[ports[i]]))
+			return 0; /* a line that the file's rules refuse */
+	return count;
 }
 
 static void print_split(struct inventory *inventory, const struct group_trust *trusts,

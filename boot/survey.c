@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "survey.h"
+#include "firmware.h"
+#include "machine.h"
+#include "version.h"
+
+#define TEXT_FIRST (64 * KIB)
+#define TEXT_LAST (64 * MIB)
+
+/* The survey, or without FACTS the draft; NULL: firmware has no memory for it. */
+static char *print(struct inventory *inventory, const struct survey_facts *facts) {
+	for (u64 bytes = TEXT_FIRST; bytes <= TEXT_LAST; bytes *= 4) {
+		char *text = firmware_allocate(bytes, UINT64_MAX);
+		struct text_buffer buffer;
+
+		if (!text)
+			break;
+		text_buffer_init(&buffer, text, bytes);
+		if (facts) {
+			text_print(&buffer.sink, "bulkhead: version %s\n", BULKHEAD_VERSION);
+			survey_print(inventory, facts, &buffer.sink);
+		} else {
+			draft_print(inventory, NULL, &buffer.sink);
+		}
+		if (!buffer.truncated)
+			return text;
+	}
+	return NULL;
+}
+
+static void keep(const char *name, const char *text) {
+	const char *fault = text ? file_replace(name, text) : "firmware has no memory for it";
+
+	say("survey: %s %s%s", name, fault ? "is not written: " : "lies beside the image",
+	    fault ? fault : "");
+}
+
+void survey_run(struct inventory *inventory, const struct survey_facts *facts) {
+	const char *survey = print(inventory, facts);
+
+	keep("survey.txt", survey);
+	keep("draft.conf", print(inventory, NULL));
+	if (survey)
+		screen_page(survey);
+}
