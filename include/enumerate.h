@@ -29,10 +29,10 @@ struct group_trust {
 bool groups_derive(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count);
 
 /*
- * The smallest set of functions that, were the file to trust them as well, would put the assignable
+ * The smallest set of ports that, were the file to trust them as well, would put the assignable
  * functions of GROUP into more than one group: their indexes, ascending, into PORTS. Returns their
  * number; 0 when no trust does that (bridges, aliases and reserved memory hold whatever is trusted),
- * when it takes more than LIMIT functions, or when the arena is full. TRUSTS are those that the
+ * when it takes more than LIMIT ports, or when the arena is full. TRUSTS are those that the
  * groups were derived with. Changes neither the groups nor, in the end, the arena.
  */
 #define GROUP_SPLIT_MAX 32 /* more trust than anybody will write: all ports of a switch */

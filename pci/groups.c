@@ -347,8 +347,8 @@ const char *derivation_trust(struct derivation *d, struct pci_address port) {
 		f++;
 	if (f == d->count)
 		return "there is no such function";
-	if (!pci_can_be_trusted(&d->functions[f]))
-		return "this bridge hides who sends";
+	if (!pci_is_port(&d->functions[f]))
+		return "it is no PCI Express port";
 	d->nodes[f].trusted = true;
 	return NULL;
 }

@@ -88,8 +88,11 @@ static void say(const struct inventory *inventory, const struct group_reason *re
 		text_print(out, "%s", at);
 		say_acs(f, out);
 		text_print(out, ": it may reach %s inside their device", second);
-	} else if (reason->rule == GROUP_SWITCH_PEERS && f->pcie_type != PCIE_DOWNSTREAM_PORT) {
-		text_print(out, "%s sits inside a switch without being one of its ports", at);
+	} else if (reason->rule == GROUP_SWITCH_PEERS && reason->at == reason->second) {
+		text_print(out, "%s %s", at,
+			   f->pcie_type == PCIE_DOWNSTREAM_PORT && pci_is_bridge(f)
+				   ? "sends inside a switch with other requester IDs, too"
+				   : "sits inside a switch without being one of its ports");
 	} else if (wording->of_pair) {
 		text_print(out, "%s and %s%s", first, second, wording->consequence);
 	} else {

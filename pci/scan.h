@@ -37,11 +37,6 @@ static inline bool pci_is_port(const struct pci_function *f) {
 	       (pcie_link_type(f->pcie_type) || f->pcie_type == PCIE_UPSTREAM_PORT);
 }
 
-/* Trust in a bridge that hides who sends would be void. */
-static inline bool pci_can_be_trusted(const struct pci_function *f) {
-	return !pci_is_bridge(f) || pci_is_port(f);
-}
-
 /* Two functions of one device. Behind a link everything is one device (function numbers above 7: ARI). */
 static inline bool same_device(const struct inventory *inventory, const struct pci_function *a,
 			       const struct pci_function *b) {

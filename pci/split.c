@@ -6,7 +6,7 @@
 
 struct split {
 	struct derivation d;
-	u32 *candidates; /* members whose trust could matter */
+	u32 *candidates; /* ports whose trust could matter */
 	u32 candidate_count;
 	u32 *assignable;
 	u32 assignable_count;
@@ -95,7 +95,7 @@ u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u
 
 			if (pci_assignable(inventory, g->members[i]))
 				s.assignable[s.assignable_count++] = g->members[i];
-			if (!s.d.nodes[g->members[i]].trusted && pci_can_be_trusted(f) &&
+			if (!s.d.nodes[g->members[i]].trusted && pci_is_port(f) &&
 			    (!acs_isolates(f) || acs_controls_fail(f)))
 				s.candidates[s.candidate_count++] = g->members[i];
 		}
