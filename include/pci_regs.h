@@ -154,7 +154,8 @@ enum acs_bit {
 	ACS_UPSTREAM_FORWARDING = 0x10,
 	ACS_EGRESS_CONTROL = 0x20,
 	ACS_DIRECT_TRANSLATED = 0x40,
-	ACS_ENHANCED = 0x80, /* of the capability only */
+	ACS_ENHANCED = 0x80, /* of the capability */
+	ACS_IO_BLOCKING = 0x80, /* of the control */
 	/* Control only, where the capability says enhanced; two-bit fields, of which one bit blocks, the other redirects. */
 	ACS_DOWNSTREAM_TARGET = 0x300,
 	ACS_DOWNSTREAM_TARGET_REDIRECT = 0x200,

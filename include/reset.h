@@ -6,7 +6,7 @@ enum reset_method { RESET_NONE, RESET_FLR, RESET_AF_FLR, RESET_POWER_STATE };
 
 enum reset_method pci_reset_method(const struct inventory *inventory, u32 function);
 /*
- * Stops bus mastering, waits for pending transactions and resets one function by its method;
+ * Stops bus mastering, waits for pending transactions and resets one function by its method, if any;
  * configuration space (BARs, command without bus mastering, PCI Express control, ACS) is restored
  * afterwards. WAIT sleeps for milliseconds. False: the function did not come back.
  */

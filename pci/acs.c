@@ -2,18 +2,22 @@
 /* Access Control Services: PCI Express Base 6.0, sections 6.12 and 7.7.11. */
 #include "quirks.h"
 #include "scan.h"
+#include "text.h"
 
 #define ACS_REQUIRED                                                                               \
 	(ACS_SOURCE_VALIDATION | ACS_REQUEST_REDIRECT | ACS_COMPLETION_REDIRECT |                  \
 	 ACS_UPSTREAM_FORWARDING)
+/*
+ * Translated requests are let through for nobody, as ATS is given to nobody. What is not wanted is
+ * switched off: egress control lets requests through where its vector says so, and direct translated
+ * ones pass by.
+ */
 #define ACS_WANTED (ACS_REQUIRED | ACS_TRANSLATION_BLOCKING)
-/* Egress control lets requests through where its vector says so, and direct translated ones pass by. */
-#define ACS_UNWANTED (ACS_EGRESS_CONTROL | ACS_DIRECT_TRANSLATED)
 #define ACS_TARGETS (ACS_DOWNSTREAM_TARGET | ACS_UPSTREAM_TARGET)
 
 #define ACS_DWORD_CONTROL 8
 
-static u32 control_offset(const struct pci_function *f) {
+u32 acs_control_offset(const struct pci_function *f) {
 	return f->acs + (f->quirks & QUIRK_ACS_DWORDS ? ACS_DWORD_CONTROL : ACS_CONTROL);
 }
 
@@ -21,38 +25,63 @@ void acs_read(const struct pci_access *access, struct pci_function *f) {
 	f->acs_capability = (u16)config_read(access, f->address, f->acs + ACS_CAPABILITY, 2);
 	if (f->quirks & QUIRK_NO_SOURCE_VALIDATION)
 		f->acs_capability &= ~(u32)ACS_SOURCE_VALIDATION;
-	f->acs_control = (u16)config_read(access, f->address, control_offset(f), 2);
+	f->acs_control = (u16)config_read(access, f->address, acs_control_offset(f), 2);
 	f->acs_firmware = f->acs_control;
 }
 
 static u16 wanted_control(const struct pci_function *f) {
-	u32 control = f->acs_firmware & ~(u32)ACS_UNWANTED;
+	u32 wanted = f->acs_capability & ACS_WANTED;
 
-	control |= f->acs_capability & ACS_WANTED;
-	if (f->acs_capability & ACS_ENHANCED)
-		control = (control & ~(u32)ACS_TARGETS) | ACS_DOWNSTREAM_TARGET_REDIRECT |
-			  ACS_UPSTREAM_TARGET_REDIRECT | ACS_UNCLAIMED_REDIRECT;
-	return (u16)control;
+	if (!(f->acs_capability & ACS_ENHANCED) || !pcie_link_type(f->pcie_type))
+		return (u16)wanted;
+	/* An IOMMU may leave requests for I/O ports alone, and no device needs them. */
+	wanted |= ACS_IO_BLOCKING | ACS_DOWNSTREAM_TARGET_REDIRECT;
+	if (f->pcie_type == PCIE_DOWNSTREAM_PORT)
+		wanted |= ACS_UPSTREAM_TARGET_REDIRECT | ACS_UNCLAIMED_REDIRECT;
+	return (u16)wanted;
+}
+
+/* Has any port that requests from below PORT could turn round to registers in memory? */
+static bool has_targets(const struct inventory *inventory, const struct pci_function *port) {
+	for (u32 i = 0; i < inventory->function_count; i++) {
+		const struct pci_function *f = &inventory->functions[i];
+		bool peer = pcie_link_type(f->pcie_type) && f->parent == port->parent;
+
+		if ((peer || i == port->parent) && pci_has_memory_bar(f))
+			return true;
+	}
+	return false;
+}
+
+static void enable(struct inventory *inventory, const struct pci_access *access,
+		   struct pci_function *f) {
+	u32 wanted = wanted_control(f), refused;
+	char address[PCI_TEXT_SIZE], words[ACS_WORDS_SIZE];
+	struct text_buffer buffer;
+
+	f->acs_control = (u16)wanted;
+	if (!access->write)
+		return; /* a snapshot: what would be switched on */
+	config_write(access, f->address, acs_control_offset(f), 2, wanted);
+	f->acs_control = (u16)config_read(access, f->address, acs_control_offset(f), 2);
+	refused = f->acs_control ^ wanted;
+	if (refused & ACS_TARGETS && !has_targets(inventory, f)) {
+		/* Then these fields are reserved: nothing is open. */
+		f->acs_control |= wanted & ACS_TARGETS;
+		refused &= ~(u32)ACS_TARGETS;
+	}
+	if (!refused)
+		return;
+	text_buffer_init(&buffer, words, sizeof(words));
+	acs_say(refused, &buffer.sink);
+	inventory_warn(inventory, "%s: ACS does not take what was written: %s",
+		       pci_text(address, f->address), words);
 }
 
 void acs_enable(struct inventory *inventory, const struct pci_access *access) {
-	char text[PCI_TEXT_SIZE];
-
-	for (u32 i = 0; i < inventory->function_count; i++) {
-		struct pci_function *f = &inventory->functions[i];
-		u32 wanted = wanted_control(f);
-
-		if (!f->acs)
-			continue;
-		f->acs_control = (u16)wanted;
-		if (!access->write)
-			continue; /* a snapshot: what would be switched on */
-		config_write(access, f->address, control_offset(f), 2, wanted);
-		f->acs_control = (u16)config_read(access, f->address, control_offset(f), 2);
-		if ((f->acs_control ^ wanted) & ACS_WANTED)
-			inventory_warn(inventory, "%s: ACS control stays 0x%x, 0x%x was written",
-				       pci_text(text, f->address), f->acs_control, wanted);
-	}
+	for (u32 i = 0; i < inventory->function_count; i++)
+		if (inventory->functions[i].acs)
+			enable(inventory, access, &inventory->functions[i]);
 }
 
 void acs_restore(struct inventory *inventory, const struct pci_access *access) {
@@ -61,9 +90,33 @@ void acs_restore(struct inventory *inventory, const struct pci_access *access) {
 
 		if (!f->acs)
 			continue;
-		config_write(access, f->address, control_offset(f), 2, f->acs_firmware);
+		config_write(access, f->address, acs_control_offset(f), 2, f->acs_firmware);
 		f->acs_control = f->acs_firmware;
 	}
+}
+
+void acs_say(u32 controls, struct text_sink *out) {
+	/* By the bit that should be otherwise. */
+	static const char *const names[] = {"source validation off",
+					    "translation blocking off",
+					    "request redirect off",
+					    "completion redirect off",
+					    "upstream forwarding off",
+					    "egress control on",
+					    "direct translated requests on",
+					    "requests for I/O ports let through",
+					    NULL,
+					    "its own registers open to peers",
+					    NULL,
+					    "the switch's registers open to peers",
+					    "unclaimed requests not redirected"};
+	const char *glue = "";
+
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+		if (controls & BIT(i) && names[i]) {
+			text_print(out, "%s%s", glue, names[i]);
+			glue = ", ";
+		}
 }
 
 /* A two-bit target field of a port that neither blocks nor redirects: one bit stands for each. */

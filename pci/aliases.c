@@ -72,32 +72,32 @@ bool pci_bridge_alias(const struct pci_function *bridge, u16 *requester_id) {
 	return true;
 }
 
-u32 pci_dma_aliases(const struct inventory *inventory, u32 function, struct pci_address *aliases,
-		    u32 limit) {
-	struct alias_list list = {.aliases = aliases, .limit = limit};
+/* Collects what the IDs become on the way to the root. Returns what interrupt messages have there. */
+static u16 walk(const struct inventory *inventory, u32 function, struct alias_list *list) {
 	const struct pci_function *f = &inventory->functions[function];
-	u16 renamed;
+	u16 requester_id = f->table_alias;
 
-	add_own(&list, f);
+	add_own(list, f);
 	while (f->parent != NONE) {
 		f = &inventory->functions[f->parent];
 		if (!pci_is_bridge(f))
-			add_own(&list, f); /* a controller that sends for its own bus */
-		else if (pci_bridge_alias(f, &renamed))
-			add(&list, f->address.segment, renamed);
+			add_own(list, f); /* a controller that sends for its own bus */
+		else if (pci_bridge_alias(f, &requester_id))
+			add(list, f->address.segment, requester_id);
 	}
+	return requester_id;
+}
+
+u32 pci_dma_aliases(const struct inventory *inventory, u32 function, struct pci_address *aliases,
+		    u32 limit) {
+	struct alias_list list = {.aliases = aliases, .limit = limit};
+
+	walk(inventory, function, &list);
 	return list.count;
 }
 
 u16 pci_interrupt_requester(const struct inventory *inventory, u32 function) {
-	const struct pci_function *f = &inventory->functions[function];
-	u16 requester_id = f->table_alias;
-	u16 renamed;
+	struct alias_list none = {.limit = 0};
 
-	while (f->parent != NONE) {
-		f = &inventory->functions[f->parent];
-		if (pci_is_bridge(f) && pci_bridge_alias(f, &renamed))
-			requester_id = renamed;
-	}
-	return requester_id;
+	return walk(inventory, function, &none);
 }

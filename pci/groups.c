@@ -90,7 +90,7 @@ static void port_rule(struct derivation *d, u32 f) {
 		explain(d, GROUP_ACS_MISSING, f, f, n->first_child);
 }
 
-static bool has_memory_bar(const struct pci_function *f) {
+bool pci_has_memory_bar(const struct pci_function *f) {
 	for (u32 i = 0; i < 2; i++) {
 		const struct pci_bar *bar = &f->bars[i];
 
@@ -112,7 +112,7 @@ static void hider_rule(struct derivation *d, u32 f) {
 	u32 second = n->first_child;
 
 	n->with = f;
-	if (hider->pcie_type == PCIE_TO_PCI_BRIDGE && !has_memory_bar(hider)) {
+	if (hider->pcie_type == PCIE_TO_PCI_BRIDGE && !pci_has_memory_bar(hider)) {
 		n->with = second;
 		second = n->last_child != second ? n->last_child : d->nodes[second].first_child;
 	}

@@ -20,11 +20,13 @@ struct quirk_row {
 	u32 argument; /* what the condition compares with */
 	u32 quirks;
 };
+#define ROWS_POWER 1024 /* there are fewer */
 
 /* Sorted by vendor and first device; made of quirks.txt. */
 static const struct quirk_row rows[] = {
 #include "quirk_rows.h"
 };
+_Static_assert(ARRAY_SIZE(rows) < ROWS_POWER, "rows that the search does not reach");
 
 /* Below anything of PCI Express but a bridge to conventional PCI. */
 static bool below_link(const struct inventory *inventory, const struct pci_function *f) {
@@ -49,29 +51,16 @@ static bool holds(const struct inventory *inventory, const struct pci_function *
 	}
 }
 
-/* The first row of a vendor, or of the next one there is. */
-static u32 first_row(u16 vendor) {
-	u32 low = 0, high = ARRAY_SIZE(rows);
-
-	while (low < high) {
-		u32 middle = (low + high) / 2;
-
-		if (rows[middle].vendor < vendor)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 void quirks_find(const struct inventory *inventory, struct pci_function *f) {
-	f->quirks = 0;
-	for (u32 i = first_row(f->vendor); i < ARRAY_SIZE(rows); i++) {
-		const struct quirk_row *row = &rows[i];
+	const struct quirk_row *row = rows, *end = rows + ARRAY_SIZE(rows);
 
-		if (row->vendor != f->vendor || row->first > f->device)
-			break;
-		if (f->device <= row->last && holds(inventory, f, row))
+	/* The last row of another vendor before this one's, found by halves, or the first of all. */
+	for (u64 step = ROWS_POWER / 2; step; step /= 2)
+		if (row + step < end && row[step].vendor < f->vendor)
+			row += step;
+	f->quirks = 0;
+	for (; row < end && row->vendor <= f->vendor; row++)
+		if (row->vendor == f->vendor && row->first <= f->device && f->device <= row->last &&
+		    holds(inventory, f, row))
 			f->quirks |= row->quirks;
-	}
 }

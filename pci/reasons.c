@@ -40,32 +40,15 @@ const char *group_rule_name(enum group_rule rule) {
 
 /* "has no ACS", or which of its controls are not as they must be. */
 static void say_acs(const struct pci_function *f, struct text_sink *out) {
-	static const struct {
-		u16 bits;
-		const char *words;
-	} controls[] = {
-		{ACS_SOURCE_VALIDATION, "source validation off"},
-		{ACS_REQUEST_REDIRECT, "request redirect off"},
-		{ACS_COMPLETION_REDIRECT, "completion redirect off"},
-		{ACS_UPSTREAM_FORWARDING, "upstream forwarding off"},
-		{ACS_EGRESS_CONTROL, "egress control on"},
-		{ACS_DOWNSTREAM_TARGET, "its own registers open to peers"},
-		{ACS_UPSTREAM_TARGET, "the switch's registers open to peers"},
-	};
-	bool open = acs_controls_fail(f);
-	const char *glue = " has ACS with ";
-
 	if (f->quirks & QUIRK_OPEN)
 		text_print(out, " is known not to isolate");
 	else if (f->pcie_type == PCIE_NONE)
 		text_print(out, " is conventional PCI");
-	else if (!open)
+	else if (!acs_controls_fail(f))
 		text_print(out, " has no ACS");
-	for (u32 i = 0; open && i < ARRAY_SIZE(controls); i++) {
-		if (!(acs_missing(f) & controls[i].bits))
-			continue;
-		text_print(out, "%s%s", glue, controls[i].words);
-		glue = ", ";
+	else {
+		text_print(out, " has ACS with ");
+		acs_say(acs_missing(f), out);
 	}
 }
 

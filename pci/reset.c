@@ -6,6 +6,7 @@
 #include "reset.h"
 #include "pci_regs.h"
 #include "quirks.h"
+#include "scan.h"
 
 #define PM_DELAY 10
 #define FLR_DELAY 100
@@ -136,7 +137,7 @@ void pci_config_save(const struct pci_function *f, const struct pci_access *acce
 	save_bars(f, saved);
 	save(saved, PCI_CACHE_LINE, 2, read(&t, PCI_CACHE_LINE, 2), 0);
 	if (f->acs)
-		save(saved, f->acs + ACS_CONTROL, 2, f->acs_control, 0);
+		save(saved, acs_control_offset(f), 2, f->acs_control, 0);
 	if (!f->pcie)
 		return;
 	save(saved, control, 2, read(&t, control, 2) & ~PCIE_CONTROL_PHANTOM, 0);

@@ -3,6 +3,8 @@
 #include "enumerate.h"
 #include "pci_regs.h"
 
+struct text_sink;
+
 /* What the parts of enumeration and group derivation share; nobody outside pci/ needs it. */
 
 /* A register of a function whose configuration space does not reach that far reads as all ones. */
@@ -47,6 +49,13 @@ static inline bool same_device(const struct inventory *inventory, const struct p
 	       (a->parent != NONE && pcie_link_type(inventory->functions[a->parent].pcie_type));
 }
 
+/* A bridge has registers of its own in memory. */
+bool pci_has_memory_bar(const struct pci_function *f);
+/* Where the ACS control register is. */
+u32 acs_control_offset(const struct pci_function *f);
+/* In words what is wrong with each of CONTROLS, bits of the control register; all fit ACS_WORDS_SIZE. */
+void acs_say(u32 controls, struct text_sink *out);
+#define ACS_WORDS_SIZE 384
 /* Does a function keep peer requests apart? Trust in the file is not looked at. */
 bool acs_isolates(const struct pci_function *f);
 /* The controls that a function would need and does not have: enum acs_bit; egress control counts when it is on. */

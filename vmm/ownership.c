@@ -11,8 +11,7 @@ static bool reset_functions(struct partition *p) {
 		u32 function = p->plan->functions[i];
 
 		pci_open_path(machine.inventory, function, machine.config);
-		if (pci_reset_method(machine.inventory, function) != RESET_NONE &&
-		    !pci_reset_function(machine.inventory, function, machine.config, cpu_delay)) {
+		if (!pci_reset_function(machine.inventory, function, machine.config, cpu_delay)) {
 			partition_fail(
 				p, "device %s did not come back from its reset",
 				pci_text(address, machine.inventory->functions[function].address));

@@ -235,7 +235,7 @@ static void enhanced_targets_must_be_closed(void **state) {
 	topology_acs(t, port, 0x1f | ACS_ENHANCED);
 	topology_endpoint(t, "A", EP, 3, 0, 0);
 	finish(t, "RP|USP|DSP|A");
-	assert_int_equal(t->inventory.functions[topology_find(t, "DSP")].acs_control, 0x1a1f);
+	assert_int_equal(t->inventory.functions[topology_find(t, "DSP")].acs_control, 0x1a9f);
 	t->inventory.functions[topology_find(t, "DSP")].acs_control = 0x021f;
 	topology_expect(t, "RP|USP,DSP,A");
 	t->inventory.functions[topology_find(t, "DSP")].acs_control = 0x081f;
