@@ -51,9 +51,9 @@ struct iommu_ops {
 	 * Reads the unit's capabilities, without changing anything, and fills the unit; false with words in REASON when the unit cannot do what is needed.
 	 */
 	bool (*probe)(struct iommu_unit *unit, struct text_sink *reason);
-	u64 pages; /* that prepare() takes from the pool */
+	u64 bytes; /* of its memory */
 	/* Builds deny-all tables for all requester IDs and the queues; touches no register. */
-	bool (*prepare)(struct iommu_unit *unit, struct page_pool *pool);
+	void (*prepare)(struct iommu_unit *unit);
 	/*
 	 * Points the unit at them, invalidates everything, switches translation and interrupt remapping
 	 * on, compatibility format blocked. Translation that the firmware left on is swapped, not
@@ -97,7 +97,9 @@ struct iommu_unit {
 	unsigned int leaf_level; /* of the largest page */
 	bool coherent;
 	bool x2apic; /* destinations wider than 8 bits */
-	void *driver; /* the driver's own state, from prepare()'s pool or static storage by index */
+	u64 features; /* the register that tells them, less what the driver shall not use */
+	struct page_pool *pool;
+	void *memory; /* zeros for prepare(): what the unit walks, and the driver's own state */
 };
 
 extern const struct iommu_ops vtd_ops;

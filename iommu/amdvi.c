@@ -4,9 +4,6 @@
 /*
  * AMD-Vi: finding out what a unit can do, what each requester may reach, and switching it on.
  */
-static struct amdvi_unit units[IOMMU_UNITS_MAX];
-
-#define MEMORY_PAGES (sizeof(struct amdvi_memory) / PAGE_SIZE)
 
 /* What the IVRS table wants: bits of the control register by flags of the IVHD. */
 static const u64 control_of_flag[] = {AMDVI_CONTROL_HT_TUN_EN, AMDVI_CONTROL_PASS_PW,
@@ -19,7 +16,6 @@ static const u64 control_of_flag[] = {AMDVI_CONTROL_HT_TUN_EN, AMDVI_CONTROL_PAS
 
 static bool probe(struct iommu_unit *unit, struct text_sink *reason) {
 	u64 features = mmio_read64(unit->registers + AMDVI_EXTENDED_FEATURES);
-	struct amdvi_unit *state = &units[unit->index];
 
 	if ((features & AMDVI_FEATURE_HATS) == AMDVI_HATS_NONE) {
 		text_print(reason, features == ~0ull ? "its registers do not answer"
@@ -29,8 +25,7 @@ static bool probe(struct iommu_unit *unit, struct text_sink *reason) {
 	/* Firmware may switch a feature off by leaving it out of the table. */
 	if (unit->info->features)
 		features &= unit->info->features;
-	*state = (struct amdvi_unit){.features = features};
-	unit->driver = state;
+	unit->features = features;
 	unit->levels = BIT(AMDVI_LEVELS);
 	unit->domain_ids = AMDVI_BLOCKED_DOMAIN;
 	unit->leaf_level = 3;
@@ -61,8 +56,8 @@ static struct pair translated(const u64 *root, unsigned int levels, u64 rights, 
  * The manual's shortest form of "nothing" is Mode 0 without IR and IW (2.2.2.1); an emulator lets that
  * pass. Four levels over a page of zeros, without rights, is blocked everywhere.
  */
-static struct pair blocked_dma(const struct amdvi_unit *state) {
-	return translated(state->memory->blocked_root, AMDVI_LEVELS, 0, AMDVI_BLOCKED_DOMAIN);
+static struct pair blocked_dma(const struct amdvi *amdvi) {
+	return translated(amdvi->blocked_root, AMDVI_LEVELS, 0, AMDVI_BLOCKED_DOMAIN);
 }
 
 /*
@@ -70,20 +65,19 @@ static struct pair blocked_dma(const struct amdvi_unit *state) {
  * translations of both domains; the interrupt half stays.
  */
 static bool swap_dma(const struct iommu_unit *unit, u16 requester_id, struct pair value) {
-	struct pair *dma = &amdvi_state(unit)->memory->devices[requester_id].dma;
+	struct pair *dma = &amdvi_of(unit)->devices[requester_id].dma;
 	u16 old = dma->high & AMDVI_DMA_DOMAIN;
 
 	amdvi_store_half(dma, value);
 	return amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | requester_id, 0) &&
 	       amdvi_flush_domain_id(unit, old) &&
 	       amdvi_flush_domain_id(unit, (u16)(value.high & AMDVI_DMA_DOMAIN)) &&
-	       amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | requester_id, 0) &&
-	       amdvi_complete(unit);
+	       amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | requester_id, 0);
 }
 
 static bool set_domain(struct iommu_unit *unit, u16 requester_id, struct dma_domain *domain) {
 	if (!domain)
-		return swap_dma(unit, requester_id, blocked_dma(amdvi_state(unit)));
+		return swap_dma(unit, requester_id, blocked_dma(amdvi_of(unit)));
 	return swap_dma(unit, requester_id,
 			translated(domain->tables.root, domain->tables.levels,
 				   AMDVI_DMA_IR | AMDVI_DMA_IW, domain->id));
@@ -91,11 +85,11 @@ static bool set_domain(struct iommu_unit *unit, u16 requester_id, struct dma_dom
 
 /* Also after pages were added: a unit may remember that there was none (NpCache, section 3.2.1). */
 static bool flush_domain(struct iommu_unit *unit, struct dma_domain *domain) {
-	return amdvi_flush_domain_id(unit, domain->id) && amdvi_complete(unit);
+	return amdvi_flush_domain_id(unit, domain->id);
 }
 
 static void silence(struct iommu_unit *unit, u16 requester_id) {
-	struct pair value = amdvi_state(unit)->memory->devices[requester_id].dma;
+	struct pair value = amdvi_of(unit)->devices[requester_id].dma;
 
 	value.high |= AMDVI_DMA_SA;
 	swap_dma(unit, requester_id, value);
@@ -114,7 +108,7 @@ struct interrupt_table {
 };
 
 static struct interrupt_table *table_of(const struct iommu_unit *unit, u16 requester_id) {
-	u64 low = amdvi_state(unit)->memory->devices[requester_id].interrupt.low;
+	u64 low = amdvi_of(unit)->devices[requester_id].interrupt.low;
 
 	return (struct interrupt_table *)(uintptr_t)(low & AMDVI_INTERRUPT_ROOT);
 }
@@ -122,14 +116,13 @@ static struct interrupt_table *table_of(const struct iommu_unit *unit, u16 reque
 /* A new table takes effect with the first entries that are written. */
 static u32 *interrupt_owners(struct iommu_unit *unit, u16 requester_id) {
 	u64 pages = ALIGN_UP(sizeof(struct interrupt_table), PAGE_SIZE) / PAGE_SIZE;
-	struct amdvi_unit *state = amdvi_state(unit);
 	struct interrupt_table *table = table_of(unit, requester_id);
 
 	if (!table) {
-		table = page_pool_take_run(state->pool, pages, PAGE_SIZE);
+		table = page_pool_take_run(unit->pool, pages, PAGE_SIZE);
 		if (!table)
 			return NULL;
-		amdvi_store_half(&state->memory->devices[requester_id].interrupt,
+		amdvi_store_half(&amdvi_of(unit)->devices[requester_id].interrupt,
 				 (struct pair){AMDVI_INTERRUPT_IV | AMDVI_INTERRUPT_CTL_REMAP |
 						       AMDVI_INTERRUPTS_LENGTH
 							       << AMDVI_INTERRUPT_LENGTH_SHIFT |
@@ -153,14 +146,13 @@ static bool interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 first
 		narrow = (u32)wide.low | (u32)target->vector << AMDVI_IRTE32_VECTOR_SHIFT;
 	}
 	for (u32 i = first; i < first + count; i++) {
-		if (amdvi_state(unit)->features & AMDVI_FEATURE_GA)
+		if (unit->features & AMDVI_FEATURE_GA)
 			amdvi_store_half(&table->wide[i], wide);
 		else
 			__atomic_store_n(&table->narrow[i], narrow, __ATOMIC_RELEASE);
 	}
 	return amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | requester_id, 0) &&
-	       amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | requester_id, 0) &&
-	       amdvi_complete(unit);
+	       amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | requester_id, 0);
 }
 
 /* Data bits 10:0 are the index; the address only has to be one of interrupts (2.2.5.1). */
@@ -169,18 +161,13 @@ static struct msi_message message(const struct iommu_unit *unit, u32 index) {
 	return (struct msi_message){INTERRUPT_WINDOW, index};
 }
 
-static bool prepare(struct iommu_unit *unit, struct page_pool *pool) {
-	struct amdvi_unit *state = amdvi_state(unit);
+static void prepare(struct iommu_unit *unit) {
+	struct amdvi *amdvi = amdvi_of(unit);
 
-	state->pool = pool;
-	state->memory = page_pool_take_run(pool, MEMORY_PAGES, AMDVI_RING_BYTES);
-	if (!state->memory)
-		return false;
 	for (u32 id = 0; id < AMDVI_DEVICE_ENTRIES; id++)
 		/* IntCtl 0: target abort */
-		state->memory->devices[id] = (struct amdvi_device_entry){
-			.dma = blocked_dma(state), .interrupt.low = AMDVI_INTERRUPT_IV};
-	return true;
+		amdvi->devices[id] = (struct amdvi_device_entry){
+			.dma = blocked_dma(amdvi), .interrupt.low = AMDVI_INTERRUPT_IV};
 }
 
 static u64 wanted_control(const struct iommu_unit *unit) {
@@ -189,26 +176,27 @@ static u64 wanted_control(const struct iommu_unit *unit) {
 	for (u32 i = 0; i < ARRAY_SIZE(control_of_flag); i++)
 		if (unit->info->ivhd_flags & BIT(i))
 			control |= control_of_flag[i];
-	if (amdvi_state(unit)->features & AMDVI_FEATURE_GA)
+	if (unit->features & AMDVI_FEATURE_GA)
 		control |= AMDVI_CONTROL_GA_EN;
 	return control | (unit->x2apic ? AMDVI_CONTROL_XT_EN : 0);
 }
 
 static void write_bases(const struct iommu_unit *unit) {
-	const struct amdvi_memory *memory = amdvi_state(unit)->memory;
+	const struct amdvi *amdvi = amdvi_of(unit);
 	volatile u8 *registers = unit->registers;
-	u64 length = (u64)AMDVI_RING_LENGTH << AMDVI_RING_LENGTH_SHIFT;
+	u64 length = (u64)QUEUE_ENTRIES_ORDER << AMDVI_RING_LENGTH_SHIFT;
 
 	mmio_write64(registers + AMDVI_EXCLUSION_BASE, 0);
 	mmio_write64(registers + AMDVI_EXCLUSION_LIMIT, 0);
 	/* A pending interrupt bit makes an emulator ignore the event log's base. */
 	mmio_write64(registers + AMDVI_STATUS, AMDVI_STATUS_WRITE_CLEAR);
 	mmio_write64(registers + AMDVI_DEVICE_TABLE_BASE,
-		     amdvi_physical(memory->devices) | (AMDVI_DEVICE_TABLE_PAGES - 1));
-	mmio_write64(registers + AMDVI_COMMAND_BASE, amdvi_physical(memory->commands) | length);
+		     amdvi_physical(amdvi->devices) | (AMDVI_DEVICE_TABLE_PAGES - 1));
+	mmio_write64(registers + AMDVI_COMMAND_BASE,
+		     amdvi_physical(amdvi->commands.entries) | length);
 	mmio_write64(registers + AMDVI_COMMAND_HEAD, 0);
 	mmio_write64(registers + AMDVI_COMMAND_TAIL, 0);
-	mmio_write64(registers + AMDVI_EVENT_BASE, amdvi_physical(memory->events) | length);
+	mmio_write64(registers + AMDVI_EVENT_BASE, amdvi_physical(amdvi->events) | length);
 	mmio_write64(registers + AMDVI_EVENT_HEAD, 0);
 	mmio_write64(registers + AMDVI_EVENT_TAIL, 0);
 }
@@ -227,7 +215,7 @@ static bool enable(struct iommu_unit *unit) {
 	u64 firmware = mmio_read64(unit->registers + AMDVI_CONTROL);
 	bool was_on = firmware & AMDVI_CONTROL_IOMMU_EN;
 
-	amdvi_state(unit)->control =
+	amdvi_of(unit)->control =
 		was_on ? firmware & (AMDVI_CONTROL_IOMMU_EN | INTERRUPT_FORMAT) : 0;
 	amdvi_control(unit, 0, 0);
 	if (!amdvi_wait_stopped(unit, AMDVI_STATUS_CMD_BUF_RUN | AMDVI_STATUS_EVENT_LOG_RUN))
@@ -250,7 +238,7 @@ static bool enable(struct iommu_unit *unit) {
 const struct iommu_ops amdvi_ops = {
 	.name = "amd-vi",
 	.format = &host_format,
-	.pages = MEMORY_PAGES + AMDVI_RING_BYTES / PAGE_SIZE - 1, /* what alignment may skip */
+	.bytes = sizeof(struct amdvi),
 	.probe = probe,
 	.prepare = prepare,
 	.enable = enable,

@@ -9,10 +9,6 @@
 /* 48 bits, as the processor's nested tables: every unit with host tables walks four levels. */
 #define AMDVI_LEVELS 4
 
-#define AMDVI_RING_LENGTH 9
-#define AMDVI_RING_ENTRIES (1u << AMDVI_RING_LENGTH)
-#define AMDVI_RING_BYTES (AMDVI_RING_ENTRIES * sizeof(struct pair))
-
 /*
  * Entries of an interrupt table. More are an option of few units; with fewer, an emulator that does
  * not look at the length would read what lies behind the table.
@@ -20,28 +16,19 @@
 #define AMDVI_INTERRUPTS_LENGTH 9
 #define AMDVI_INTERRUPTS (1u << AMDVI_INTERRUPTS_LENGTH)
 
-/* What a unit walks from the start; rings are aligned to their size. */
-struct amdvi_memory {
+/* What a unit walks from the start, by pages, and then what is ours. */
+struct amdvi {
 	struct amdvi_device_entry devices[AMDVI_DEVICE_ENTRIES];
-	struct pair commands[AMDVI_RING_ENTRIES], events[AMDVI_RING_ENTRIES];
 	u64 blocked_root[TABLE_ENTRIES]; /* zeros */
-	volatile u64 completion[TABLE_ENTRIES]; /* COMPLETION_WAIT stores in the first */
-};
-_Static_assert(offsetof(struct amdvi_memory, commands) % AMDVI_RING_BYTES == 0, "AMD-Vi: rings");
-_Static_assert(sizeof(struct amdvi_memory) % PAGE_SIZE == 0, "AMD-Vi: whole pages");
-
-struct amdvi_unit {
-	struct page_pool *pool;
-	struct amdvi_memory *memory;
-	u64 features; /* that the register and the IVRS table agree on */
+	struct pair events[QUEUE_ENTRIES];
+	struct queue commands;
 	u64 control; /* as written last */
-	u64 sequence; /* of the last COMPLETION_WAIT */
-	u32 command_tail, event_head;
-	u32 commands_pending; /* since the last completed wait */
+	u32 event_head;
 };
+_Static_assert(offsetof(struct amdvi, commands) % PAGE_SIZE == 0, "AMD-Vi: whole pages");
 
-static inline struct amdvi_unit *amdvi_state(const struct iommu_unit *unit) {
-	return unit->driver;
+static inline struct amdvi *amdvi_of(const struct iommu_unit *unit) {
+	return unit->memory;
 }
 
 static inline u64 amdvi_physical(const volatile void *pointer) {
@@ -66,12 +53,8 @@ void amdvi_control(const struct iommu_unit *unit, u64 clear, u64 set);
 /* Waits until none of the status BITS is set; false when the unit does not answer. */
 bool amdvi_wait_stopped(const struct iommu_unit *unit, u64 bits);
 
-/*
- * Commands (2.4). amdvi_command() may have to wait for room; nothing is sure to have taken effect
- * before amdvi_complete(). False: the unit did not answer; the ring was restarted, empty.
- */
+/* A command (2.4), and the wait for its end. False: the unit did not answer; the ring was restarted, empty. */
 bool amdvi_command(const struct iommu_unit *unit, u64 low, u64 high);
-bool amdvi_complete(const struct iommu_unit *unit);
 bool amdvi_flush_domain_id(const struct iommu_unit *unit, u16 domain_id);
 /* Drops whatever a unit may have cached, of anybody. */
 bool amdvi_flush_all(const struct iommu_unit *unit);

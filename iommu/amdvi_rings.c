@@ -3,27 +3,15 @@
 
 /* AMD-Vi: the two rings, of commands to the unit and of events from it. */
 
-/* Turns of the waiting loops before a unit counts as dead: a second or so of each. */
-#define COMPLETION_SPINS 20000000u
-#define STATUS_SPINS 1000000u
-/* Looking at the status register is slow: not in every turn. */
-#define STATUS_TURNS 1024
-
 void amdvi_control(const struct iommu_unit *unit, u64 clear, u64 set) {
-	struct amdvi_unit *state = amdvi_state(unit);
+	struct amdvi *amdvi = amdvi_of(unit);
 
-	state->control = (state->control & ~clear) | set;
-	mmio_write64(unit->registers + AMDVI_CONTROL, state->control);
+	amdvi->control = (amdvi->control & ~clear) | set;
+	mmio_write64(unit->registers + AMDVI_CONTROL, amdvi->control);
 }
 
 bool amdvi_wait_stopped(const struct iommu_unit *unit, u64 bits) {
-	return POLL(!(mmio_read64(unit->registers + AMDVI_STATUS) & bits), STATUS_SPINS);
-}
-
-static void put(struct amdvi_unit *state, u64 low, u64 high) {
-	state->memory->commands[state->command_tail] = (struct pair){low, high};
-	state->command_tail = (state->command_tail + 1) % AMDVI_RING_ENTRIES;
-	state->commands_pending++;
+	return POLL(!(mmio_read64(unit->registers + AMDVI_STATUS) & bits), UNIT_POLLS);
 }
 
 /*
@@ -40,42 +28,24 @@ static void restart(const struct iommu_unit *unit, u64 enable, u64 running, u32 
 	amdvi_control(unit, 0, enable);
 }
 
-bool amdvi_command(const struct iommu_unit *unit, u64 low, u64 high) {
-	struct amdvi_unit *state = amdvi_state(unit);
-
-	/* One entry stays empty, so that a full ring differs from an empty one; one is for the wait. */
-	if (state->commands_pending == AMDVI_RING_ENTRIES - 2 && !amdvi_complete(unit))
-		return false;
-	put(state, low, high);
-	return true;
+/* After ILLEGAL_COMMAND_ERROR or COMMAND_HARDWARE_ERROR it has stopped reading (2.5). */
+static u32 has_stopped(const struct iommu_unit *unit) {
+	return !(mmio_read64(unit->registers + AMDVI_STATUS) & AMDVI_STATUS_CMD_BUF_RUN);
 }
 
-/* COMPLETION_WAIT that stores a number (2.4.1), which no earlier wait stored. */
-bool amdvi_complete(const struct iommu_unit *unit) {
-	struct amdvi_unit *state = amdvi_state(unit);
-	volatile u64 *completion = state->memory->completion;
+/* COMPLETION_WAIT stores a number (2.4.1), which no earlier wait stored. */
+bool amdvi_command(const struct iommu_unit *unit, u64 low, u64 high) {
+	struct queue *queue = &amdvi_of(unit)->commands;
+	struct pair wait = {
+		AMDVI_COMPLETION_WAIT | AMDVI_WAIT_STORE | amdvi_physical(&queue->done),
+		++queue->sequence,
+	};
 
-	state->sequence++;
-	put(state, AMDVI_COMPLETION_WAIT | AMDVI_WAIT_STORE | amdvi_physical(completion),
-	    state->sequence);
-	/* The commands, and the tables that they are about, before the unit is told. */
-	cpu_fence();
-	mmio_write64(unit->registers + AMDVI_COMMAND_TAIL,
-		     state->command_tail * sizeof(struct pair));
-	for (u32 spins = 0; spins < COMPLETION_SPINS; spins++) {
-		if (*completion == state->sequence) {
-			state->commands_pending = 0;
-			return true;
-		}
-		if (spins % STATUS_TURNS == STATUS_TURNS - 1 &&
-		    !(mmio_read64(unit->registers + AMDVI_STATUS) & AMDVI_STATUS_CMD_BUF_RUN))
-			break;
-		cpu_pause();
-	}
-	/* After ILLEGAL_COMMAND_ERROR or COMMAND_HARDWARE_ERROR it has stopped reading (2.5). */
+	if (!queue_run(unit, queue, AMDVI_COMMAND_TAIL, (struct pair){low, high}, wait,
+		       has_stopped))
+		return true;
 	restart(unit, AMDVI_CONTROL_CMD_BUF_EN, AMDVI_STATUS_CMD_BUF_RUN, AMDVI_COMMAND_HEAD);
-	state->command_tail = 0;
-	state->commands_pending = 0;
+	queue->tail = 0;
 	return false;
 }
 
@@ -90,7 +60,7 @@ bool amdvi_flush_domain_id(const struct iommu_unit *unit, u16 domain_id) {
  * passing to translating only when its own entry is invalidated, so that comes first, always.
  */
 bool amdvi_flush_all(const struct iommu_unit *unit) {
-	bool at_once = amdvi_state(unit)->features & AMDVI_FEATURE_IA;
+	bool at_once = unit->features & AMDVI_FEATURE_IA;
 
 	for (u32 id = 0; id < AMDVI_DEVICE_ENTRIES; id++) {
 		if (!amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | id, 0))
@@ -99,9 +69,7 @@ bool amdvi_flush_all(const struct iommu_unit *unit) {
 				 !amdvi_flush_domain_id(unit, (u16)id)))
 			return false;
 	}
-	if (at_once && !amdvi_command(unit, AMDVI_INVALIDATE_IOMMU_ALL, 0))
-		return false;
-	return amdvi_complete(unit);
+	return !at_once || amdvi_command(unit, AMDVI_INVALIDATE_IOMMU_ALL, 0);
 }
 
 /* ---- events ---- */
@@ -159,8 +127,8 @@ static void decode(const struct iommu_unit *unit, struct pair event, struct iomm
 		fault->reason = "event of an unknown kind";
 }
 
-static struct pair take(struct amdvi_unit *state) {
-	volatile struct pair *record = &state->memory->events[state->event_head];
+static struct pair take(struct amdvi *amdvi) {
+	volatile struct pair *record = &amdvi->events[amdvi->event_head];
 	struct pair copy;
 
 	POLL(record->low >> AMDVI_EVENT_TYPE_SHIFT, RECORD_SPINS);
@@ -170,20 +138,20 @@ static struct pair take(struct amdvi_unit *state) {
 }
 
 bool amdvi_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
-	struct amdvi_unit *state = amdvi_state(unit);
-	u64 tail = mmio_read64(unit->registers + AMDVI_EVENT_TAIL) % AMDVI_RING_BYTES;
+	struct amdvi *amdvi = amdvi_of(unit);
+	u64 tail = mmio_read64(unit->registers + AMDVI_EVENT_TAIL) % sizeof(amdvi->events);
 
-	if (tail / sizeof(struct pair) != state->event_head) {
-		decode(unit, take(state), fault);
-		state->event_head = (state->event_head + 1) % AMDVI_RING_ENTRIES;
+	if (tail / sizeof(struct pair) != amdvi->event_head) {
+		decode(unit, take(amdvi), fault);
+		amdvi->event_head = (amdvi->event_head + 1) % QUEUE_ENTRIES;
 		mmio_write64(unit->registers + AMDVI_EVENT_HEAD,
-			     state->event_head * sizeof(struct pair));
+			     amdvi->event_head * sizeof(struct pair));
 		return true;
 	}
 	if (mmio_read64(unit->registers + AMDVI_STATUS) & AMDVI_STATUS_EVENT_OVERFLOW) {
 		restart(unit, AMDVI_CONTROL_EVENT_LOG_EN, AMDVI_STATUS_EVENT_LOG_RUN,
 			AMDVI_EVENT_HEAD);
-		state->event_head = 0;
+		amdvi->event_head = 0;
 	}
 	return false;
 }

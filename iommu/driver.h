@@ -21,6 +21,29 @@ _Static_assert(sizeof(struct pair) == 16, "structures in memory");
 		turns_ != 0;                                                                       \
 	})
 
+/* Looks at a register, or a word that the unit writes, before it counts as dead: about a second. */
+#define UNIT_POLLS 1000000u
+
+/* Requests go through a ring of one page, one at a time, each with a wait behind it that stores a number. */
+#define QUEUE_ENTRIES_ORDER 8
+#define QUEUE_ENTRIES (1u << QUEUE_ENTRIES_ORDER)
+
+struct queue {
+	struct pair entries[QUEUE_ENTRIES];
+	volatile u64 done; /* what the last wait stored */
+	u32 sequence; /* what the last one was to store */
+	u32 tail;
+};
+
+#define QUEUE_TIMEOUT 1u
+
+/*
+ * Has REQUEST carried out, whose wait is WAIT; TAIL is the register that tells the unit. Returns 0, the
+ * errors that ERRORS found and answered, or QUEUE_TIMEOUT.
+ */
+u32 queue_run(const struct iommu_unit *unit, struct queue *queue, u32 tail, struct pair request,
+	      struct pair wait, u32 (*errors)(const struct iommu_unit *unit));
+
 static inline struct pci_address requester_address(const struct iommu_unit *unit,
 						   u16 requester_id) {
 	return (struct pci_address){unit->info->segment, (u8)(requester_id >> 8), (u8)requester_id};

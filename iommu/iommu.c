@@ -56,13 +56,17 @@ bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct 
 	return true;
 }
 
+static u64 memory_pages(const struct iommu_unit *unit) {
+	return ALIGN_UP(unit->ops->bytes, PAGE_SIZE) / PAGE_SIZE;
+}
+
 u64 iommu_pages(const struct iommu *iommu) {
 	const struct inventory *inventory = iommu->inventory;
 	u64 pages = (u64)inventory->function_count + inventory->ioapic_count;
 
 	pages *= INTERRUPT_TABLE_PAGES;
 	for (u32 i = 0; i < iommu->unit_count; i++)
-		pages += iommu->units[i].ops->pages;
+		pages += memory_pages(&iommu->units[i]);
 	return pages;
 }
 
@@ -71,9 +75,13 @@ bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *
 	struct iommu_unit *end = iommu->units + iommu->unit_count;
 
 	iommu->pool = pool;
-	for (struct iommu_unit *unit = iommu->units; unit < end; unit++)
-		if (!unit->ops->prepare(unit, pool))
+	for (struct iommu_unit *unit = iommu->units; unit < end; unit++) {
+		unit->pool = pool;
+		unit->memory = page_pool_take_run(pool, memory_pages(unit), PAGE_SIZE);
+		if (!unit->memory)
 			return refuse(unit, reason, "no memory for its tables");
+		unit->ops->prepare(unit);
+	}
 	for (struct iommu_unit *unit = iommu->units; unit < end; unit++)
 		if (!unit->ops->enable(unit))
 			return refuse(unit, reason, "it did not answer when it was switched on");

@@ -6,13 +6,9 @@
  * taken over.
  */
 
-static struct vtd vtd_units[IOMMU_UNITS_MAX];
-
-#define VTD_PAGES (sizeof(struct vtd_memory) / PAGE_SIZE)
-
 /* Waits until the bits MASK of a 32-bit register read VALUE; false when they never do. */
 static bool vtd_wait(struct iommu_unit *unit, enum vtd_register reg, u32 mask, u32 value) {
-	return POLL((mmio_read32(unit->registers + reg) & mask) == value, VTD_POLLS);
+	return POLL((mmio_read32(unit->registers + reg) & mask) == value, UNIT_POLLS);
 }
 
 /* What is on, of what may be on or off. */
@@ -42,7 +38,7 @@ static bool vtd_publish(struct iommu_unit *unit, const void *data, u64 bytes) {
 	if (!unit->coherent && bytes)
 		vtd_written(data, bytes / sizeof(u64));
 	cpu_fence();
-	if (!(vtd_of(unit)->cap & VTD_CAP_RWBF))
+	if (!(unit->features & VTD_CAP_RWBF))
 		return true;
 	mmio_write32(unit->registers + VTD_GCMD, vtd_states(unit) | VTD_G_WBF);
 	return vtd_wait(unit, VTD_GSTS, VTD_G_WBF, 0);
@@ -72,8 +68,7 @@ static bool vtd_probe(struct iommu_unit *unit, struct text_sink *reason) {
 		text_print(reason, "%s", shortcoming);
 		return false;
 	}
-	vtd_units[unit->index] = (struct vtd){.cap = cap, .record = NONE};
-	unit->driver = &vtd_units[unit->index];
+	unit->features = cap;
 	unit->levels = VTD_CAP_LEVELS(cap);
 	unit->domain_ids = VTD_CAP_DOMAIN_IDS(cap);
 	unit->leaf_level = !(cap & VTD_CAP_SLLPS_2M) ? 1 : cap & VTD_CAP_SLLPS_1G ? 3 : 2;
@@ -103,7 +98,7 @@ static bool context_store(struct iommu_unit *unit, u64 *half, u64 value) {
  * a block that failed is done again, in full, by the next attempt. Fault suppression stays too.
  */
 static bool context_block(struct iommu_unit *unit, u16 requester_id) {
-	struct pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
+	struct pair *entry = &vtd_of(unit)->contexts[requester_id];
 	u16 did = VTD_CONTEXT_DID(entry->high);
 
 	if (!did)
@@ -116,8 +111,7 @@ static bool context_block(struct iommu_unit *unit, u16 requester_id) {
 
 static bool context_point(struct iommu_unit *unit, u16 requester_id,
 			  const struct dma_domain *domain) {
-	const struct vtd *vtd = vtd_of(unit);
-	struct pair *entry = &vtd->memory->contexts[requester_id];
+	struct pair *entry = &vtd_of(unit)->contexts[requester_id];
 	u64 did = (u64)domain->id << VTD_CONTEXT_DID_SHIFT;
 
 	/* The half with P comes last. */
@@ -125,8 +119,9 @@ static bool context_point(struct iommu_unit *unit, u16 requester_id,
 	    !context_store(unit, &entry->low, (u64)(uintptr_t)domain->tables.root | VTD_CONTEXT_P))
 		return false;
 	/* In caching mode the absent entry was cached, with domain id 0. */
-	return !(vtd->cap & VTD_CAP_CM) || (vtd_invalidate_device(unit, 0, requester_id) &&
-					    vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id));
+	return !(unit->features & VTD_CAP_CM) ||
+	       (vtd_invalidate_device(unit, 0, requester_id) &&
+		vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id));
 }
 
 static bool vtd_set_domain(struct iommu_unit *unit, u16 requester_id, struct dma_domain *domain) {
@@ -144,7 +139,7 @@ static bool vtd_flush_domain(struct iommu_unit *unit, struct dma_domain *domain)
 }
 
 static void vtd_silence(struct iommu_unit *unit, u16 requester_id) {
-	struct pair *entry = &vtd_of(unit)->memory->contexts[requester_id];
+	struct pair *entry = &vtd_of(unit)->contexts[requester_id];
 
 	if (context_store(unit, &entry->low, entry->low | VTD_CONTEXT_FPD))
 		vtd_invalidate_device(unit, VTD_CONTEXT_DID(entry->high), requester_id);
@@ -158,13 +153,13 @@ static void vtd_silence(struct iommu_unit *unit, u16 requester_id) {
 
 static u32 *vtd_interrupt_owners(struct iommu_unit *unit, u16 requester_id) {
 	(void)requester_id;
-	return vtd_of(unit)->memory->owners;
+	return vtd_of(unit)->owners;
 }
 
 /* Edge-triggered, fixed, physical: an IO-APIC pin's own entry says whether it is a level. */
 static bool vtd_interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count,
 				const struct interrupt_target *target) {
-	struct pair *entries = &vtd_of(unit)->memory->interrupts[first];
+	struct pair *entries = &vtd_of(unit)->interrupts[first];
 	u32 shift = unit->x2apic ? VTD_IRTE_DESTINATION_SHIFT : VTD_IRTE_XAPIC_SHIFT;
 	u64 low = 0, order = (u64)__builtin_ctz(count);
 
@@ -191,23 +186,20 @@ static struct msi_message vtd_message(const struct iommu_unit *unit, u32 index) 
 	};
 }
 
-static bool vtd_prepare(struct iommu_unit *unit, struct page_pool *pool) {
-	struct vtd_memory *memory = page_pool_take_run(pool, VTD_PAGES, PAGE_SIZE);
+static void vtd_prepare(struct iommu_unit *unit) {
+	struct vtd *vtd = vtd_of(unit);
 
-	if (!memory)
-		return false;
-	vtd_of(unit)->memory = memory;
+	vtd->record = NONE;
 	/* Every bus has its context table from the start: attaching needs no memory, and cannot run out. */
-	for (u32 bus = 0; bus < VTD_ENTRIES; bus++)
-		memory->root[bus].low = (u64)(uintptr_t)&memory->contexts[bus << 8] | VTD_ROOT_P;
-	vtd_written((const u64 *)memory, sizeof(*memory) / sizeof(u64));
-	return true;
+	for (u32 bus = 0; bus < VTD_BUSES; bus++)
+		vtd->root[bus].low = (u64)(uintptr_t)&vtd->contexts[bus << 8] | VTD_ROOT_P;
+	vtd_written((const u64 *)vtd, sizeof(*vtd) / sizeof(u64));
 }
 
 /* Section 6.6: the pointer may change while translation is on, its mode may not. */
 static bool enable_root(struct iommu_unit *unit) {
 	volatile u8 *rtaddr = unit->registers + VTD_RTADDR;
-	u64 root = (u64)(uintptr_t)vtd_of(unit)->memory->root;
+	u64 root = (u64)(uintptr_t)vtd_of(unit)->root;
 
 	/* Firmware used scalable mode. No device masters the bus at this moment. */
 	if (vtd_states(unit) & VTD_G_TE && mmio_read64(rtaddr) & VTD_RTADDR_TTM &&
@@ -231,15 +223,15 @@ static bool enable_interrupts(struct iommu_unit *unit) {
 	if (vtd_states(unit) & VTD_G_CFI && !vtd_command(unit, VTD_G_CFI, false))
 		return false;
 	/* The size field is the order less one. */
-	mmio_write64(irta, (u64)(uintptr_t)vtd_of(unit)->memory->interrupts | eime |
-				   (VTD_INTERRUPTS_ORDER - 1));
+	mmio_write64(irta,
+		     (u64)(uintptr_t)vtd_of(unit)->interrupts | eime | (VTD_INTERRUPTS_ORDER - 1));
 	return vtd_command(unit, VTD_G_SIRTP, true) && vtd_invalidate(unit, VTD_INV_IEC) &&
 	       (vtd_states(unit) & VTD_G_IRE || vtd_command(unit, VTD_G_IRE, true));
 }
 
 /* Once translation is on they are needless, and would block what a domain allows. */
 static bool disable_protected_regions(struct iommu_unit *unit) {
-	if (!(vtd_of(unit)->cap & (VTD_CAP_PLMR | VTD_CAP_PHMR)))
+	if (!(unit->features & (VTD_CAP_PLMR | VTD_CAP_PHMR)))
 		return true;
 	mmio_write32(unit->registers + VTD_PMEN,
 		     mmio_read32(unit->registers + VTD_PMEN) & ~VTD_PMEN_EPM);
@@ -254,7 +246,7 @@ static bool vtd_enable(struct iommu_unit *unit) {
 	/* Some units need the queue before the root pointer (Intel X58). */
 	if (!vtd_queue_start(unit))
 		return false;
-	for (u32 i = 0; i < VTD_CAP_NFR(vtd_of(unit)->cap); i++)
+	for (u32 i = 0; i < VTD_CAP_NFR(unit->features); i++)
 		vtd_next_fault(unit, &stale);
 	if (!vtd_publish(unit, NULL, 0) || !enable_root(unit) || !enable_interrupts(unit))
 		return false;
@@ -267,7 +259,7 @@ const struct iommu_ops vtd_ops = {
 	.name = "vt-d",
 	.format = &vtd_second_level_format,
 	.probe = vtd_probe,
-	.pages = VTD_PAGES,
+	.bytes = sizeof(struct vtd),
 	.prepare = vtd_prepare,
 	.enable = vtd_enable,
 	.set_domain = vtd_set_domain,

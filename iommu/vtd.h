@@ -7,31 +7,22 @@
 #define VTD_REQUESTERS 65536
 #define VTD_INTERRUPTS_ORDER 12
 #define VTD_INTERRUPTS (1u << VTD_INTERRUPTS_ORDER)
-#define VTD_ENTRIES (PAGE_SIZE / sizeof(struct pair)) /* of a page */
+#define VTD_BUSES 256
 
-/* How often a register or the status word is looked at before the unit counts as dead: about a second. */
-#define VTD_POLLS 1000000u
-
-/* What a unit walks from the start, by pages. */
-struct vtd_memory {
+/* What a unit walks from the start, by pages, and then what is ours. */
+struct vtd {
 	struct pair contexts[VTD_REQUESTERS]; /* the tables of all buses, in a row */
 	struct pair interrupts[VTD_INTERRUPTS];
-	struct pair root[VTD_ENTRIES], queue[VTD_ENTRIES];
-	u32 owners[VTD_INTERRUPTS]; /* of interrupt entries: for us */
-	volatile u32 status[PAGE_SIZE / sizeof(u32)]; /* wait descriptors write: enum vtd_status */
-};
-_Static_assert(offsetof(struct vtd_memory, status) % PAGE_SIZE == 0, "VT-d: whole pages");
-
-struct vtd {
-	u64 cap;
-	struct vtd_memory *memory;
-	u32 tail; /* index of the next free descriptor */
-	u32 sequence; /* of the last wait descriptor */
+	struct pair root[VTD_BUSES];
+	struct queue queue;
+	u64 filler; /* where a descriptor that replaces a refused one writes */
+	u32 owners[VTD_INTERRUPTS]; /* of interrupt entries */
 	u32 record; /* the last fault record that was read, while more may follow; NONE: FRI tells the first */
 };
+_Static_assert(offsetof(struct vtd, queue) % PAGE_SIZE == 0, "VT-d: whole pages");
 
 static inline struct vtd *vtd_of(const struct iommu_unit *unit) {
-	return unit->driver;
+	return unit->memory;
 }
 
 /* Switches one bit of GCMD on or off, or gives a one-shot command; false when GSTS does not follow. */

@@ -32,7 +32,7 @@ static const char *const reasons[] = {
 };
 
 static volatile u8 *record_registers(const struct iommu_unit *unit, u32 index) {
-	return unit->registers + VTD_CAP_FRO(vtd_of(unit)->cap) + index * sizeof(struct pair);
+	return unit->registers + VTD_CAP_FRO(unit->features) + index * sizeof(struct pair);
 }
 
 static void record_read(const struct iommu_unit *unit, u32 index, struct iommu_fault *fault) {
@@ -55,7 +55,7 @@ static void record_read(const struct iommu_unit *unit, u32 index, struct iommu_f
 bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
 	struct vtd *vtd = vtd_of(unit);
 	u32 status = mmio_read32(unit->registers + VTD_FSTS);
-	u32 count = VTD_CAP_NFR(vtd->cap);
+	u32 count = VTD_CAP_NFR(unit->features);
 	u32 first = vtd->record == NONE ? VTD_FSTS_FRI(status) : vtd->record + 1;
 
 	vtd->record = NONE;
