@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dump.h"
 #include "pci_regs.h"
-#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SEGMENTS 0x10000u
-#define ROW_BYTES 16
 
 static const struct dump_function *lookup(const struct dump *dump, struct pci_address address) {
 	u32 low = 0, high = dump->count;
@@ -24,12 +23,17 @@ static const struct dump_function *lookup(const struct dump *dump, struct pci_ad
 	return NULL;
 }
 
+/* What is not seen of the first 256 bytes reads as zeros: no capabilities. */
+static u32 room(const struct dump_function *f) {
+	return f->size > PCI_CONFIG_SIZE ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
+}
+
 static u32 dump_access_read(const struct pci_access *access, struct pci_address address, u16 offset,
 			    u8 width) {
 	const struct dump_function *f = lookup(access->context, address);
 	u32 value = 0;
 
-	if (!f || (u32)offset + width > f->size)
+	if (!f || (u32)offset + width > room(f))
 		return width == 4 ? PCI_ABSENT : (1u << 8 * width) - 1;
 	for (u8 i = width; i-- > 0;)
 		value = value << 8 | f->bytes[offset + i];
@@ -39,26 +43,19 @@ static u32 dump_access_read(const struct pci_access *access, struct pci_address 
 static u32 dump_access_space(const struct pci_access *access, struct pci_address address) {
 	const struct dump_function *f = lookup(access->context, address);
 
-	return f && f->size > PCI_CONFIG_SIZE ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
-}
-
-void dump_init(struct dump *dump) {
-	*dump = (struct dump){
-		.access = {.read = dump_access_read, .space = dump_access_space, .context = dump}};
+	return f ? room(f) : PCI_CONFIG_SIZE;
 }
 
 void dump_free(struct dump *dump) {
 	for (u32 i = 0; i < dump->count; i++)
 		free(dump->functions[i].bytes);
 	free(dump->functions);
-	dump_init(dump);
+	*dump = (struct dump){0};
 }
 
-bool dump_add(struct dump *dump, u32 segment, u8 bus, u8 devfn, const u8 *bytes, u32 size) {
-	if (segment >= SEGMENTS) {
-		dump->skipped++;
-		return true;
-	}
+static bool add(struct dump *dump, struct pci_address address, const u8 *bytes, u32 size) {
+	struct dump_function f = {.address = address, .size = size};
+
 	if (dump->count == dump->capacity) {
 		u32 capacity = dump->capacity ? 2 * dump->capacity : 64;
 		void *larger = realloc(dump->functions, capacity * sizeof(*dump->functions));
@@ -68,117 +65,22 @@ bool dump_add(struct dump *dump, u32 segment, u8 bus, u8 devfn, const u8 *bytes,
 		dump->functions = larger;
 		dump->capacity = capacity;
 	}
-	u8 *copy = malloc(size ? size : 1);
-	if (!copy)
+	f.bytes = calloc(1, room(&f));
+	if (!f.bytes)
 		return false;
-	memcpy(copy, bytes, size);
-	dump->truncated += size < PCI_CONFIG_SIZE;
-	dump->functions[dump->count++] =
-		(struct dump_function){{(u16)segment, bus, devfn}, size, copy};
+	memcpy(f.bytes, bytes, size);
+	dump->functions[dump->count++] = f;
 	return true;
 }
 
-/* Takes up to DIGITS hex digits, at least one, and then AFTER (a space also stands for the end). */
-static bool take_hex(const char **text, u32 digits, char after, u32 *value) {
-	const char *p = *text;
+static bool visit(const struct libpci_visitor *visitor, u32 segment, u8 bus, u8 devfn,
+		  const u8 *bytes, u32 size) {
+	struct dump *dump = container_of(visitor, struct dump, visitor);
 
-	for (*value = 0; isxdigit((unsigned char)*p) && p < *text + digits; p++)
-		*value = *value << 4 |
-			 (u32)(isdigit((unsigned char)*p) ? *p - '0' : (*p | 0x20) - 'a' + 10);
-	if (p == *text ||
-	    (*p != after && !(after == ' ' && (*p == '\0' || isspace((unsigned char)*p)))))
-		return false;
-	*text = *p ? p + 1 : p;
+	if (segment < SEGMENTS)
+		return add(dump, (struct pci_address){(u16)segment, bus, devfn}, bytes, size);
+	dump->skipped++;
 	return true;
-}
-
-/* "0000:00:1f.2 ...", or without the segment. */
-static bool parse_address(const char *line, u32 *segment, u8 *bus, u8 *devfn) {
-	const char *text = line;
-	u32 s, b, d, f;
-
-	if (!take_hex(&text, 8, ':', &s) || !take_hex(&text, 2, ':', &b)) {
-		text = line;
-		s = 0;
-		if (!take_hex(&text, 2, ':', &b))
-			return false;
-	}
-	if (!take_hex(&text, 2, '.', &d) || !take_hex(&text, 1, ' ', &f) || d > 31 || f > 7)
-		return false;
-	*segment = s;
-	*bus = (u8)b;
-	*devfn = PCI_DEVFN(d, f);
-	return true;
-}
-
-/* "1a0: 00 11 .. ff": sixteen bytes. */
-static bool parse_row(const char *line, u32 *offset, u8 *bytes) {
-	if (!take_hex(&line, 3, ':', offset) || *offset % ROW_BYTES || *line++ != ' ')
-		return false;
-	for (u32 i = 0; i < ROW_BYTES; i++) {
-		u32 byte;
-
-		if (!take_hex(&line, 2, ' ', &byte))
-			return false;
-		bytes[i] = (u8)byte;
-	}
-	return true;
-}
-
-/* Spaces have 64, 256 or 4096 bytes. */
-static u32 space_size(u32 end) {
-	if (end > PCI_CONFIG_SIZE)
-		return PCIE_CONFIG_SIZE;
-	return end > 64 ? PCI_CONFIG_SIZE : end;
-}
-
-/* The function whose rows are being read. */
-struct pending {
-	bool open;
-	u32 segment;
-	u8 bus, devfn;
-	u32 end;
-	u8 bytes[PCIE_CONFIG_SIZE];
-};
-
-static bool close_pending(struct dump *dump, const struct pending *p) {
-	return !p->end ||
-	       dump_add(dump, p->segment, p->bus, p->devfn, p->bytes, space_size(p->end));
-}
-
-bool dump_read(struct dump *dump, FILE *file, char *error, size_t error_size) {
-	struct pending p = {.open = false}, next = {.open = true};
-	char line[512];
-	u8 row[ROW_BYTES];
-	u32 offset, number = 0;
-	bool fine = true;
-
-	while (fine && fgets(line, sizeof(line), file)) {
-		number++;
-		if (parse_address(line, &next.segment, &next.bus, &next.devfn)) {
-			fine = close_pending(dump, &p);
-			p = next;
-		} else if (parse_row(line, &offset, row)) {
-			if (!p.open) {
-				snprintf(error, error_size, "line %u: bytes before any function",
-					 number);
-				return false;
-			}
-			memcpy(p.bytes + offset, row, ROW_BYTES);
-			if (offset + ROW_BYTES > p.end)
-				p.end = offset + ROW_BYTES;
-		}
-	}
-	if (!fine || !close_pending(dump, &p)) {
-		snprintf(error, error_size, "no memory");
-		return false;
-	}
-	if (!dump->count) {
-		snprintf(error, error_size,
-			 "no configuration space in it (lspci -xxxx prints that)");
-		return false;
-	}
-	return dump_finish(dump, error, error_size);
 }
 
 static int by_address(const void *a, const void *b) {
@@ -188,7 +90,8 @@ static int by_address(const void *a, const void *b) {
 	return (left > right) - (left < right);
 }
 
-bool dump_finish(struct dump *dump, char *error, size_t error_size) {
+/* Sorts. False when an address stands twice. */
+static bool sort(struct dump *dump, char *error, size_t error_size) {
 	char text[PCI_TEXT_SIZE];
 
 	if (dump->count)
@@ -201,6 +104,21 @@ bool dump_finish(struct dump *dump, char *error, size_t error_size) {
 		return false;
 	}
 	return true;
+}
+
+bool dump_read(struct dump *dump, const char *path, char *error, size_t error_size) {
+	*dump = (struct dump){
+		.access = {.read = dump_access_read, .space = dump_access_space, .context = dump},
+		.visitor.visit = visit};
+	if (!libpci_visit(path, &dump->visitor, error, error_size))
+		return false;
+	if (!dump->count) {
+		snprintf(error, error_size, "%s",
+			 path ? "no configuration space in it: lspci -xxxx (as root) prints that"
+			      : "there are no PCI functions");
+		return false;
+	}
+	return sort(dump, error, error_size);
 }
 
 bool dump_windows(const struct dump *dump, struct inventory *inventory) {

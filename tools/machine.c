@@ -2,7 +2,7 @@
 #include "machine.h"
 #include "acpi.h"
 #include "pci_regs.h"
-#include "sysfs.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,47 +26,20 @@ bool machine_option(struct machine_options *options, int argc, char **argv, int 
 	return true;
 }
 
-static bool visit(void *context, u32 segment, u8 bus, u8 devfn, const u8 *bytes, u32 size) {
-	return dump_add(context, segment, bus, devfn, bytes, size);
-}
-
 static bool load_functions(struct machine *machine, const char *path) {
 	struct dump *dump = &machine->dump;
-	char error[128] = "no memory";
-	bool fine = false;
+	char error[256];
 
-	if (!path) {
-		path = "sysfs";
-		fine = sysfs_visit(visit, dump) && dump_finish(dump, error, sizeof(error));
-		if (fine && !dump->count) {
-			snprintf(error, sizeof(error), "there are no PCI functions");
-			fine = false;
-		}
-	} else {
-		FILE *file = fopen(path, "r");
-
-		if (!file) {
-			perror(path);
-			return false;
-		}
-		fine = dump_read(dump, file, error, sizeof(error));
-		fclose(file);
+	if (!dump_read(dump, path, error, sizeof(error))) {
+		fprintf(stderr, "bulkhead: %s: %s\n", path ? path : "this machine", error);
+		return false;
 	}
-	if (fine && dump->truncated) {
-		snprintf(
-			error, sizeof(error),
-			"only root may read all of configuration space, and %u functions are cut off",
-			dump->truncated);
-		fine = false;
-	}
-	if (!fine)
-		fprintf(stderr, "bulkhead: %s: %s\n", path, error);
-	else if (dump->skipped)
+	if (dump->skipped)
 		inventory_warn(
 			&machine->inventory,
 			"%u functions in segments of their own belong to the VMD controller's group",
 			dump->skipped);
-	return fine;
+	return true;
 }
 
 static bool load_file(struct machine *machine, const char *path) {
@@ -108,25 +81,60 @@ static void parse_tables(struct machine *machine, const char *signature,
 		}
 }
 
-/* Without extended space nobody can tell whether a port has ACS: say so instead of blaming ports. */
-static void warn_short_spaces(struct inventory *inventory) {
-	u32 express = 0, extended = 0;
+/* What cannot be seen counts as not isolating: say so, and what the result is still good for. */
+static void warn_unseen(struct machine *machine, bool live) {
+	struct inventory *inventory = &machine->inventory;
+	const struct dump *dump = &machine->dump;
+	u32 headers = 0, short_spaces = 0;
 
-	for (u32 i = 0; i < inventory->function_count; i++) {
-		express += inventory->functions[i].pcie != 0;
-		extended += inventory->functions[i].config_size > PCI_CONFIG_SIZE;
+	for (u32 i = 0; i < dump->count; i++) {
+		u32 f = inventory_find(inventory, dump->functions[i].address);
+
+		if (dump->functions[i].size < PCI_CONFIG_SIZE)
+			headers++;
+		else if (f != NONE && machine_acs_unseen(inventory, f))
+			short_spaces++;
 	}
-	if (express && !extended)
+	machine->incomplete = headers || short_spaces;
+	if (headers)
 		inventory_warn(inventory,
-			       "no extended configuration space (lspci -xxxx as root shows "
-			       "it): every port seems to lack ACS");
+			       "of %u functions only the first bytes are seen: they count as "
+			       "conventional PCI",
+			       headers);
+	if (short_spaces)
+		inventory_warn(inventory,
+			       "of %u PCI Express functions the extended configuration space is "
+			       "not seen: they count as without ACS",
+			       short_spaces);
+	if (machine->incomplete)
+		inventory_warn(inventory,
+			       "so the groups are an upper bound: what is apart is apart, what is "
+			       "together may be apart (%s shows all)",
+			       live ? "root" : "lspci -xxxx as root");
+}
+
+static void warn_without_tables(struct machine *machine, bool live) {
+	for (u32 i = 0; i < machine->table_files; i++)
+		for (u32 k = 0; k < machine->tables[i].count; k++)
+			if (table_is(&machine->tables[i].tables[k], "DMAR") ||
+			    table_is(&machine->tables[i].tables[k], "IVRS"))
+				return;
+	inventory_warn(&machine->inventory,
+		       "no DMAR or IVRS table (%s): IOMMU units, memory that firmware reserves for "
+		       "devices, and AMD's aliases are not known",
+		       live ? "no IOMMU, or only root may read it" : "--acpi FILE");
+}
+
+bool machine_acs_unseen(const struct inventory *inventory, u32 function) {
+	const struct pci_function *f = &inventory->functions[function];
+
+	return f->pcie && f->config_size <= PCI_CONFIG_SIZE;
 }
 
 bool machine_load(struct machine *machine, const struct machine_options *options) {
 	struct inventory *inventory = &machine->inventory;
 
 	*machine = (struct machine){.arena.size = ARENA_BYTES};
-	dump_init(&machine->dump);
 	machine->arena.base = malloc(ARENA_BYTES);
 	inventory->arena = &machine->arena;
 	if (!machine->arena.base) {
@@ -145,8 +153,17 @@ bool machine_load(struct machine *machine, const struct machine_options *options
 	acs_enable(inventory, &machine->dump.access);
 	parse_tables(machine, "DMAR", dmar_parse);
 	parse_tables(machine, "IVRS", ivrs_parse);
-	warn_short_spaces(inventory);
+	warn_unseen(machine, !options->lspci);
+	warn_without_tables(machine, !options->lspci);
 	return true;
+}
+
+bool machine_groups(struct machine *machine) {
+	bool fine = groups_derive(&machine->inventory, NULL, 0);
+
+	if (!fine)
+		fprintf(stderr, "bulkhead: no memory\n");
+	return fine;
 }
 
 void machine_print_warnings(const struct machine *machine) {

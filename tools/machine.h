@@ -9,7 +9,7 @@
 #define ACPI_FILES_MAX 16
 
 struct machine_options {
-	const char *lspci; /* NULL: this machine, from sysfs */
+	const char *lspci; /* NULL: this machine */
 	const char *acpi[ACPI_FILES_MAX];
 	u32 acpi_count;
 };
@@ -18,6 +18,7 @@ struct machine {
 	struct dump dump;
 	struct table_file tables[ACPI_FILES_MAX];
 	u32 table_files;
+	bool incomplete; /* not all of configuration space was seen: groups are an upper bound */
 	struct arena arena;
 	struct inventory inventory;
 };
@@ -29,6 +30,10 @@ struct machine {
 bool machine_option(struct machine_options *options, int argc, char **argv, int *index);
 /* Inventory without groups; warnings stay in it. False with words on stderr. */
 bool machine_load(struct machine *machine, const struct machine_options *options);
+/* Derives its groups, without trust. False with words on stderr. */
+bool machine_groups(struct machine *machine);
+/* Is it not known whether this function has ACS? */
+bool machine_acs_unseen(const struct inventory *inventory, u32 function);
 /* Prints the inventory's warnings on stderr. */
 void machine_print_warnings(const struct machine *machine);
 void machine_free(struct machine *machine);

@@ -5,8 +5,11 @@
 #include "topology.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -453,12 +456,14 @@ static void a_small_arena_is_an_error(void **state) {
 }
 
 static bool read_text(struct dump *dump, const char *text, char *error) {
-	FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+	int file = memfd_create("dump", 0);
+	char path[64];
 	bool fine;
 
-	dump_init(dump);
-	fine = dump_read(dump, file, error, 128);
-	fclose(file);
+	assert_int_equal(write(file, text, strlen(text)), strlen(text));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	fine = dump_read(dump, path, error, 128);
+	close(file);
 	return fine;
 }
 
@@ -496,12 +501,32 @@ static void wrong_dumps_are_refused(void **state) {
 	dump_free(&dump);
 	assert_false(read_text(&dump, row, error));
 	dump_free(&dump);
+	snprintf(text, sizeof(text), "00:3f.0 VGA\n%s", row);
+	assert_false(read_text(&dump, text, error));
+	assert_non_null(strstr(error, "3f.0"));
+	dump_free(&dump);
+	snprintf(text, sizeof(text), "00:02.0 VGA\n%szz\n00: zz\n", row);
+	assert_false(read_text(&dump, text, error));
+	dump_free(&dump);
 	snprintf(text, sizeof(text), "00:02.0 VGA\n%s00:02.0 VGA\n%s", row, row);
 	assert_false(read_text(&dump, text, error));
 	dump_free(&dump);
-	snprintf(text, sizeof(text), "00:02.0 VGA\nfff: 00\n-10: 00 00 00 00\n0001: 00\n%s", row);
-	assert_true(read_text(&dump, text, error));
-	assert_int_equal(dump.truncated, 1);
+}
+
+static void the_header_alone_shows_no_capabilities(void **state) {
+	struct pci_address a = {0, 0, PCI_DEVFN(2, 0)};
+	struct dump dump;
+	char error[128];
+
+	(void)state;
+	assert_true(read_text(&dump,
+			      "00:02.0 Class 0300: 1234:1111 (rev 02)\n"
+			      "00: 34 12 11 11 07 00 10 00 02 00 00 03 00 00 00 00\n"
+			      "30: 00 00 00 00 40 00 00 00 00 00 00 00 00 00 00 00\n",
+			      error));
+	assert_int_equal(dump.functions[0].size, 64);
+	assert_int_equal(dump.access.read(&dump.access, a, 0x40, 4), 0);
+	assert_int_equal(dump.access.space(&dump.access, a), 256);
 	dump_free(&dump);
 }
 
@@ -530,6 +555,7 @@ int main(void) {
 		cmocka_unit_test(a_small_arena_is_an_error),
 		cmocka_unit_test(dumps_are_read),
 		cmocka_unit_test(wrong_dumps_are_refused),
+		cmocka_unit_test(the_header_alone_shows_no_capabilities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -535,16 +535,13 @@ static u32 expect_coarser_with_reason(const struct oracle *o, const char *machin
 
 static void check_machine(const char *machine, u32 *equal) {
 	struct oracle *o = calloc(1, sizeof(*o));
-	FILE *file = open_part(machine, "lspci.txt");
-	char error[128] = "";
+	char path[512], error[128] = "";
 
 	o->arena = (struct arena){.base = malloc(ORACLE_ARENA), .size = ORACLE_ARENA};
 	o->inventory.arena = &o->arena;
-	dump_init(&o->dump);
-	assert_non_null(file);
-	if (!dump_read(&o->dump, file, error, sizeof(error)))
+	snprintf(path, sizeof(path), ORACLE "/%s/lspci.txt", machine);
+	if (!dump_read(&o->dump, path, error, sizeof(error)))
 		fail_msg("%s: %s", machine, error);
-	fclose(file);
 	assert_true(mcfg_parse(&o->inventory, read_table(o, machine, "mcfg.bin")));
 	assert_true(pci_enumerate(&o->inventory, &o->dump.access, false));
 	assert_int_equal(o->inventory.function_count, o->dump.count);

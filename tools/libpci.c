@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libpci.h"
+#include <pci/pci.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SPACE_BYTES 4096
+#define UNIT_BYTES 4
+#define LOCAL (PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB) /* only what pci.ids says */
+
+/* Where an error takes libpci, which must not return from it, and what it had to say. */
+static jmp_buf way_out;
+static char *words;
+static size_t words_size;
+
+__attribute__((noreturn, format(printf, 1, 2))) static void on_error(char *format, ...) {
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(words, words_size, format, arguments);
+	va_end(arguments);
+	longjmp(way_out, 1);
+}
+
+__attribute__((format(printf, 1, 2))) static void be_quiet(char *format, ...) {
+	(void)format;
+}
+
+/* Reads all that there is; libpci refuses a block that reaches further. Returns the bytes. */
+static uint32_t read_space(struct pci_dev *d, uint8_t *bytes) {
+	uint32_t known = 0, beyond = SPACE_BYTES / UNIT_BYTES;
+
+	if (pci_read_block(d, 0, bytes, SPACE_BYTES))
+		return SPACE_BYTES;
+	while (beyond - known > 1) {
+		uint32_t middle = known + (beyond - known) / 2;
+
+		if (pci_read_block(d, 0, bytes, (int)(middle * UNIT_BYTES)))
+			known = middle;
+		else
+			beyond = middle;
+	}
+	if (known)
+		pci_read_block(d, 0, bytes, (int)(known * UNIT_BYTES));
+	return known * UNIT_BYTES;
+}
+
+static bool visit(struct pci_dev *d, const struct libpci_visitor *visitor, char *error,
+		  size_t error_size) {
+	uint8_t bytes[SPACE_BYTES] = {0};
+	uint32_t size = read_space(d, bytes);
+
+	if (d->dev > 31 || d->func > 7) {
+		snprintf(error, error_size, "there is no address %02x:%02x.%u", d->bus, d->dev,
+			 d->func);
+		return false;
+	}
+	snprintf(error, error_size, "no memory");
+	return !size || visitor->visit(visitor, (uint32_t)d->domain, d->bus,
+				       (uint8_t)(d->dev << 3 | d->func), bytes, size);
+}
+
+bool libpci_visit(const char *dump, const struct libpci_visitor *visitor, char *error,
+		  size_t error_size) {
+	struct pci_access *access = pci_alloc();
+	volatile bool fine = true;
+
+	words = error;
+	words_size = error_size;
+	access->error = on_error;
+	access->warning = be_quiet;
+	if (dump) {
+		access->method = PCI_ACCESS_DUMP;
+		pci_set_param(access, "dump.name", (char *)(uintptr_t)dump);
+	}
+	if (setjmp(way_out)) {
+		fine = false;
+	} else {
+		pci_init(access);
+		pci_scan_bus(access);
+		for (struct pci_dev *d = access->devices; d && fine; d = d->next)
+			fine = visit(d, visitor, error, error_size);
+	}
+	pci_cleanup(access);
+	return fine;
+}
+
+/* The type that users see is libpci's own, under a name that they can have. */
+static struct pci_access *access_of(struct libpci_names *names) {
+	return (struct pci_access *)names;
+}
+
+struct libpci_names *libpci_names_open(void) {
+	struct pci_access *access = pci_alloc();
+
+	/* Looking names up needs no access to devices, but somebody to talk to. */
+	access->error = on_error;
+	access->warning = be_quiet;
+	access->debug = be_quiet;
+	return (struct libpci_names *)access;
+}
+
+void libpci_names_close(struct libpci_names *names) {
+	pci_cleanup(access_of(names));
+}
+
+const char *libpci_device(struct libpci_names *names, uint16_t vendor, uint16_t device, char *text,
+			  size_t size) {
+	const char *both =
+		pci_lookup_name(access_of(names), text, (int)size,
+				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | LOCAL, vendor, device);
+
+	return both ? both
+		    : pci_lookup_name(access_of(names), text, (int)size, PCI_LOOKUP_VENDOR | LOCAL,
+				      vendor);
+}
+
+const char *libpci_class(struct libpci_names *names, uint16_t class, char *text, size_t size) {
+	return pci_lookup_name(access_of(names), text, (int)size, PCI_LOOKUP_CLASS | LOCAL, class);
+}
