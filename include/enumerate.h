@@ -14,6 +14,8 @@ bool pci_enumerate(struct inventory *inventory, const struct pci_access *access,
 void acs_enable(struct inventory *inventory, const struct pci_access *access);
 /* Writes back what acs_enable() found. */
 void acs_restore(struct inventory *inventory, const struct pci_access *access);
+/* Does a function keep peer requests apart? Trust in the file is not looked at. */
+bool acs_isolates(const struct pci_function *f);
 
 /* A port that the file trusts although it does not isolate. */
 struct group_trust {

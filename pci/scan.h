@@ -56,8 +56,6 @@ u32 acs_control_offset(const struct pci_function *f);
 /* In words what is wrong with each of CONTROLS, bits of the control register; all fit ACS_WORDS_SIZE. */
 void acs_say(u32 controls, struct text_sink *out);
 #define ACS_WORDS_SIZE 384
-/* Does a function keep peer requests apart? Trust in the file is not looked at. */
-bool acs_isolates(const struct pci_function *f);
 /* The controls that a function would need and does not have: enum acs_bit; egress control counts when it is on. */
 u16 acs_missing(const struct pci_function *f);
 /* An ACS capability is there, and a control that it offers is off. */

@@ -2,22 +2,15 @@
 /* `bulkhead check`: the errors of a file, in the image's own words, against this machine or a dump. */
 #include "command.h"
 #include "config.h"
+#include "file_sink.h"
 #include "machine.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define PATH_BYTES 4096
 #define FILE_BYTES_MAX (16 * MIB)
-
-struct standard_output {
-	struct text_sink sink;
-	FILE *file;
-};
-
-static void put(struct text_sink *sink, const char *bytes, size_t count) {
-	fwrite(bytes, 1, count, container_of(sink, struct standard_output, sink)->file);
-}
 
 /* Images lie beside the file, as on the volume. */
 static bool find_image(const struct image_lookup *lookup, const char *name, u64 *bytes) {
@@ -52,7 +45,7 @@ static bool check(const char *path, const char *text, size_t length, struct mach
 	struct inventory *inventory = &machine->inventory;
 	struct image_lookup lookup = {.find = find_image, .context = (void *)(uintptr_t)path};
 	struct diagnostics diagnostics = {.arena = &machine->arena};
-	struct standard_output output = {.sink.put = put, .file = stdout};
+	struct file_sink output = file_sink(stdout);
 	struct group_trust *trusts = NULL;
 	const char *slash = strrchr(path, '/');
 	u32 trust_count = 0;

@@ -12,3 +12,4 @@ enum command_status {
 int command_groups(int argc, char **argv);
 int command_acpi(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_draft(int argc, char **argv);

@@ -21,7 +21,7 @@ struct dump {
 
 /*
  * Reads what `lspci -xxxx` wrote into PATH, or this machine where that is NULL. Spaces become 256 or
- * 4096 bytes long, and what was not seen are zeros. False with words in ERROR. To be freed
+ * 4096 bytes long, with zeros for what lies beyond what was seen. False with words in ERROR. To be freed
  * in either case; must not be moved.
  */
 bool dump_read(struct dump *dump, const char *path, char *error, size_t error_size);

@@ -1,122 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `bulkhead groups`: isolation groups with reasons, as the console prints them, as JSON or as a graph. */
+/* `bulkhead groups`: isolation groups with reasons, for the console, eyes, programs or Graphviz. */
+#include "groups.h"
 #include "command.h"
-#include "machine.h"
+#include "file_sink.h"
+#include "survey.h"
+#include "terminal.h"
+#include <stdio.h>
 #include <string.h>
 
-#define TEXT_SIZE 512
+static void print_console(struct machine *machine) {
+	struct file_sink output = file_sink(stdout);
 
-static void print_console(const struct inventory *inventory) {
-	char text[TEXT_SIZE];
-
-	for (u32 g = 0; g < inventory->group_count; g++) {
-		const struct group *group = &inventory->groups[g];
-
-		printf("bulkhead: group %u:", g);
-		for (u32 i = 0; i < group->member_count; i++)
-			printf(" %s",
-			       pci_text(text, inventory->functions[group->members[i]].address));
-		printf("\n");
-		for (u32 i = 0; i < group->reason_count; i++)
-			printf("bulkhead: group %u: because %s\n", g,
-			       group_reason_text(inventory, &group->reasons[i], text,
-						 sizeof(text)));
-	}
+	survey_groups(&machine->inventory, NULL, 0, &output.sink);
 }
 
-static void json_string(const char *text) {
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
+struct groups_options {
+	struct machine_options machine;
+	void (*print)(struct machine *machine); /* NULL: by what standard output is */
+	bool compare;
+	const char *linux_file; /* NULL: the running kernel's groups */
+};
+
+/* False: wrong use. */
+static bool parse(struct groups_options *options, int argc, char **argv) {
+	static const struct {
+		const char *name;
+		void (*print)(struct machine *machine);
+	} forms[] = {{"--json", groups_json}, {"--dot", groups_dot}, {"--tree", groups_tree}};
+
+	for (int i = 0; i < argc; i++) {
+		u32 form = 0;
+
+		while (form < ARRAY_SIZE(forms) && strcmp(argv[i], forms[form].name) != 0)
+			form++;
+		if (form < ARRAY_SIZE(forms)) {
+			if (options->print && options->print != forms[form].print)
+				return false;
+			options->print = forms[form].print;
+		} else if (!strcmp(argv[i], "--compare")) {
+			options->compare = true;
+		} else if (!strcmp(argv[i], "--linux") && i + 1 < argc && !options->linux_file) {
+			options->linux_file = argv[++i];
+			options->compare = true;
+		} else if (!machine_option(&options->machine, argc, argv, &i)) {
+			return false;
+		}
 	}
-	putchar('"');
+	if (options->compare && options->machine.lspci && !options->linux_file) {
+		fprintf(stderr,
+			"bulkhead: the groups that Linux formed on the machine of a dump are "
+			"in a file: --linux FILE, one group a line\n");
+		return false;
+	}
+	return !options->compare || !options->print || options->print == groups_json;
 }
 
-static void json_address(const struct inventory *inventory, u32 function) {
-	char text[PCI_TEXT_SIZE];
+static bool compare(struct machine *machine, const struct groups_options *options) {
+	struct linux_groups groups;
+	char error[128];
+	bool fine = linux_groups_read(&groups, options->linux_file, error, sizeof(error));
 
-	if (function == NONE)
-		printf("null");
+	if (fine)
+		fine = groups_compare(machine, &groups, options->print == groups_json);
 	else
-		json_string(pci_text(text, inventory->functions[function].address));
-}
-
-static void json_reason(const struct inventory *inventory, const struct group_reason *reason) {
-	char text[TEXT_SIZE];
-
-	printf("{\"rule\":\"%s\",\"at\":", group_rule_name(reason->rule));
-	json_address(inventory, reason->at);
-	printf(",\"functions\":[");
-	json_address(inventory, reason->first);
-	putchar(',');
-	json_address(inventory, reason->second);
-	printf("],\"text\":");
-	json_string(group_reason_text(inventory, reason, text, sizeof(text)));
-	putchar('}');
-}
-
-static void print_json(const struct inventory *inventory) {
-	printf("{\"groups\":[");
-	for (u32 g = 0; g < inventory->group_count; g++) {
-		const struct group *group = &inventory->groups[g];
-
-		printf("%s{\"id\":%u,\"functions\":[", g ? "," : "", g);
-		for (u32 i = 0; i < group->member_count; i++) {
-			printf("%s", i ? "," : "");
-			json_address(inventory, group->members[i]);
-		}
-		printf("],\"reasons\":[");
-		for (u32 i = 0; i < group->reason_count; i++) {
-			printf("%s", i ? "," : "");
-			json_reason(inventory, &group->reasons[i]);
-		}
-		printf("]}");
-	}
-	printf("]}\n");
-}
-
-static void print_dot(const struct inventory *inventory) {
-	char text[PCI_TEXT_SIZE];
-
-	printf("digraph machine {\n\trankdir=LR;\n\tnode [shape=box, style=filled];\n");
-	for (u32 i = 0; i < inventory->function_count; i++) {
-		const struct pci_function *f = &inventory->functions[i];
-
-		/* Steps of the golden ratio keep the hues of neighbouring numbers apart. */
-		printf("\tf%u [label=\"%s\\n%04x:%04x group %u\", fillcolor=\"0.%03u 0.35 1.0\"];\n",
-		       i, pci_text(text, f->address), f->vendor, f->device, f->group,
-		       f->group * 618 % 1000);
-		if (f->parent != NONE)
-			printf("\tf%u -> f%u;\n", f->parent, i);
-	}
-	printf("}\n");
+		fprintf(stderr, "bulkhead: %s: %s\n",
+			options->linux_file ? options->linux_file : "this machine", error);
+	linux_groups_free(&groups);
+	return fine;
 }
 
 int command_groups(int argc, char **argv) {
-	struct machine_options options = {.lspci = NULL};
-	void (*print)(const struct inventory *inventory) = print_console;
+	struct groups_options options = {0};
 	struct machine machine;
-	int status = COMMAND_FAILED;
+	bool fine;
 
-	for (int i = 0; i < argc; i++) {
-		if (!strcmp(argv[i], "--json"))
-			print = print_json;
-		else if (!strcmp(argv[i], "--dot"))
-			print = print_dot;
-		else if (!machine_option(&options, argc, argv, &i))
-			return COMMAND_WRONG_USE;
-	}
-	if (machine_load(&machine, &options)) {
-		if (groups_derive(&machine.inventory, NULL, 0)) {
-			machine_print_warnings(&machine);
-			print(&machine.inventory);
-			status = fflush(stdout) ? COMMAND_FAILED : COMMAND_FINE;
-		} else {
-			fprintf(stderr, "bulkhead: no memory\n");
-		}
-	}
+	if (!parse(&options, argc, argv))
+		return COMMAND_WRONG_USE;
+	fine = machine_load(&machine, &options.machine) && machine_groups(&machine);
+	if (fine)
+		machine_print_warnings(&machine);
+	if (fine && options.compare)
+		fine = compare(&machine, &options);
+	else if (fine && options.print)
+		options.print(&machine);
+	else if (fine)
+		(terminal_is(stdout) ? groups_tree : print_console)(&machine);
 	machine_free(&machine);
-	return status;
+	return fine && !fflush(stdout) ? COMMAND_FINE : COMMAND_FAILED;
 }

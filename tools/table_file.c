@@ -14,6 +14,7 @@
 static char *read_all(const char *path, size_t *size, char *error, size_t error_size) {
 	FILE *stream = fopen(path, "rb");
 	char *text = NULL, *larger = NULL;
+	bool fine = false;
 
 	*size = 0;
 	for (size_t room = 64 * KIB; stream && room <= FILE_BYTES_MAX; room *= 2) {
@@ -34,15 +35,15 @@ static char *read_all(const char *path, size_t *size, char *error, size_t error_
 	else if (!*size)
 		snprintf(error, error_size, "the file is empty");
 	else
-		error = NULL;
+		fine = true;
 	if (stream)
 		fclose(stream);
-	if (error) {
-		free(text);
-		return NULL;
+	if (fine && text) {
+		text[*size] = '\0';
+		return text;
 	}
-	text[*size] = '\0';
-	return text;
+	free(text);
+	return NULL;
 }
 
 /* The length field of a binary table has zeros; acpidump's text has none. */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `bulkhead groups --json`. */
+#include "groups.h"
+#include "json.h"
+#include "survey.h"
+#include <stdio.h>
+
+void groups_json_address(const struct inventory *inventory, u32 function) {
+	char text[PCI_TEXT_SIZE];
+
+	if (function == NONE)
+		printf("null");
+	else
+		json_string(stdout, pci_text(text, inventory->functions[function].address));
+}
+
+static void addresses(const struct inventory *inventory, const u32 *functions, u32 count) {
+	putchar('[');
+	for (u32 i = 0; i < count; i++) {
+		printf("%s", i ? "," : "");
+		groups_json_address(inventory, functions[i]);
+	}
+	putchar(']');
+}
+
+void groups_json_reason(const struct inventory *inventory, const struct group_reason *reason) {
+	char text[REASON_SIZE];
+
+	printf("{\"rule\":\"%s\",\"at\":", group_rule_name(reason->rule));
+	groups_json_address(inventory, reason->at);
+	printf(",\"functions\":");
+	addresses(inventory, (const u32[]){reason->first, reason->second}, 2);
+	printf(",\"text\":");
+	json_string(stdout, group_reason_text(inventory, reason, text, sizeof(text)));
+	putchar('}');
+}
+
+static void print_group(struct inventory *inventory, u32 index) {
+	const struct group *group = &inventory->groups[index];
+	u32 ports[GROUP_SPLIT_MAX];
+	u32 count = survey_split(inventory, NULL, 0, index, ports);
+
+	printf("%s{\"id\":%u,\"functions\":", index ? "," : "", index);
+	addresses(inventory, group->members, group->member_count);
+	printf(",\"reasons\":[");
+	for (u32 i = 0; i < group->reason_count; i++) {
+		printf("%s", i ? "," : "");
+		groups_json_reason(inventory, &group->reasons[i]);
+	}
+	putchar(']');
+	if (count) {
+		printf(",\"trust\":");
+		addresses(inventory, ports, count);
+	}
+	putchar('}');
+}
+
+void groups_json(struct machine *machine) {
+	struct inventory *inventory = &machine->inventory;
+
+	printf("{\"groups\":[");
+	for (u32 g = 0; g < inventory->group_count; g++)
+		print_group(inventory, g);
+	printf("]%s}\n", machine->incomplete ? ",\"upper_bound\":true" : "");
+}
