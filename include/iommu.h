@@ -48,9 +48,10 @@ struct iommu_ops {
 	const struct table_format *format;
 
 	/*
-	 * Reads the unit's capabilities, without changing anything, and fills the unit; false with words in REASON when the unit cannot do what is needed.
+	 * Reads the unit's capabilities, without changing anything, and fills the unit. Returns why it
+	 * cannot do what is needed, or NULL.
 	 */
-	bool (*probe)(struct iommu_unit *unit, struct text_sink *reason);
+	const char *(*probe)(struct iommu_unit *unit);
 	u64 bytes; /* of its memory */
 	/* Builds deny-all tables for all requester IDs and the queues; touches no register. */
 	void (*prepare)(struct iommu_unit *unit);

@@ -6,21 +6,17 @@
 bool acpi_open(struct acpi_walk *walk, struct inventory *inventory, struct acpi_table table,
 	       const char *signature, u32 header, enum acpi_layout layout) {
 	const struct acpi_header *start = (const struct acpi_header *)table.data;
-	const char *fault = NULL;
 	u8 sum = 0;
 
 	if (table.size == 0)
 		return false; /* the machine has no such table */
-	if (table.size < sizeof(*start) || memcmp(start->signature, signature, 4) != 0)
-		fault = "no table of this signature";
-	else if (start->length < header || start->length > table.size)
-		fault = "its length is impossible";
-	for (u32 i = 0; !fault && i < start->length; i++)
+	bool good = table.size >= sizeof(*start) && memcmp(start->signature, signature, 4) == 0 &&
+		    start->length >= header && start->length <= table.size;
+
+	for (u32 i = 0; good && i < start->length; i++)
 		sum += table.data[i];
-	if (sum)
-		fault = "wrong checksum";
-	if (fault) {
-		inventory_warn(inventory, "%s: %s", signature, fault);
+	if (!good || sum) {
+		inventory_warn(inventory, "%s: signature, length or checksum is wrong", signature);
 		return false;
 	}
 	*walk = (struct acpi_walk){

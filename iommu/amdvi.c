@@ -14,14 +14,13 @@ static const u64 control_of_flag[] = {AMDVI_CONTROL_HT_TUN_EN, AMDVI_CONTROL_PAS
 	(AMDVI_CONTROL_GA_EN | AMDVI_CONTROL_GA_MODE | AMDVI_CONTROL_NUM_INT_REMAP_MODE |          \
 	 AMDVI_CONTROL_XT_EN)
 
-static bool probe(struct iommu_unit *unit, struct text_sink *reason) {
+static const char *probe(struct iommu_unit *unit) {
 	u64 features = mmio_read64(unit->registers + AMDVI_EXTENDED_FEATURES);
 
-	if ((features & AMDVI_FEATURE_HATS) == AMDVI_HATS_NONE) {
-		text_print(reason, features == ~0ull ? "its registers do not answer"
-						     : "it has no host page tables");
-		return false;
-	}
+	if (features == ~0ull)
+		return "its registers do not answer";
+	if ((features & AMDVI_FEATURE_HATS) == AMDVI_HATS_NONE)
+		return "it has no host page tables";
 	/* Firmware may switch a feature off by leaving it out of the table. */
 	if (unit->info->features)
 		features &= unit->info->features;
@@ -32,7 +31,7 @@ static bool probe(struct iommu_unit *unit, struct text_sink *reason) {
 	unit->coherent = true;
 	/* Destinations of 32 bits exist only in entries of 128 bits. */
 	unit->x2apic = (features & AMDVI_FEATURE_XT) && (features & AMDVI_FEATURE_GA);
-	return true;
+	return NULL;
 }
 
 /* Host page tables (2.2.3): rights are ANDed on the way down; NextLevel 0 is a page of its level's size. */

@@ -15,6 +15,9 @@ static bool in_range(struct id_range range, struct pci_address address) {
 }
 
 void coverage_claim(struct coverage *coverage, struct id_range range, struct claim claim) {
+	/* A unit that cannot be used leaves what nobody names to others. */
+	if (claim.span == SPAN_ALL && claim.unit == CLAIM_REFUSED)
+		return;
 	for (u32 i = 0; i < coverage->inventory->function_count; i++) {
 		struct claim *best = &coverage->claims[i];
 
@@ -31,13 +34,6 @@ void coverage_claim(struct coverage *coverage, struct id_range range, struct cla
 		best->unit = claim.unit;
 		best->span = claim.span;
 	}
-}
-
-void coverage_claim_all(struct coverage *coverage, u16 segment, u32 unit) {
-	struct claim claim = {.unit = unit, .span = SPAN_ALL};
-
-	if (unit != CLAIM_REFUSED)
-		coverage_claim(coverage, RANGE_ALL(segment), claim);
 }
 
 void coverage_claim_ioapic(struct coverage *coverage, u32 id, u32 unit, u16 source_id) {

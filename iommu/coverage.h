@@ -26,6 +26,8 @@ struct id_range {
 	u16 segment, first, last;
 };
 #define RANGE_ALL(segment) ((struct id_range){segment, 0, UINT16_MAX})
+/* To what nobody names. */
+#define CLAIM_OTHERS(unit_) ((struct claim){.unit = (unit_), .span = SPAN_ALL})
 
 struct coverage {
 	struct inventory *inventory;
@@ -48,8 +50,6 @@ void coverage_warn(struct coverage *coverage, const struct acpi_walk *record, co
 u32 coverage_add_unit(struct coverage *coverage, const struct acpi_walk *record,
 		      struct unit_info unit);
 void coverage_claim(struct coverage *coverage, struct id_range range, struct claim claim);
-/* For every function of the segment that nobody names; a unit that cannot be used claims none of them. */
-void coverage_claim_all(struct coverage *coverage, u16 segment, u32 unit);
 void coverage_claim_ioapic(struct coverage *coverage, u32 id, u32 unit, u16 source_id);
 /* Once for each function of RANGE that RECORD names; warns when there can be no such region. */
 void coverage_add_region(struct coverage *coverage, const struct acpi_walk *record,

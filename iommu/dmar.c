@@ -113,7 +113,7 @@ static void read_structure(struct coverage *coverage, const struct acpi_walk *re
 							     << (structure->size & 0xf),
 					   .segment = structure->segment});
 	if (is_drhd && structure->flags & DRHD_INCLUDE_ALL)
-		coverage_claim_all(coverage, structure->segment, scoped.unit);
+		coverage_claim(coverage, RANGE_ALL(structure->segment), CLAIM_OTHERS(scoped.unit));
 	if (!is_drhd && structure->limit <= BITS(min_u64(dmar->host_address_width, 63), 0))
 		scoped.region = (struct reserved_region){
 			structure->base, structure->limit, true, true, NONE, structure->segment};

@@ -19,8 +19,6 @@ static bool refuse(const struct iommu_unit *unit, struct text_sink *reason, cons
 
 bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct text_sink *reason) {
 	struct arena *arena = inventory->arena;
-	struct text_buffer why;
-	char words[128];
 
 	*iommu = (struct iommu){.inventory = inventory};
 	if (inventory->unit_count > IOMMU_UNITS_MAX) {
@@ -48,9 +46,10 @@ bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct 
 			.registers = (volatile u8 *)(uintptr_t)inventory->units[i].base,
 			.index = i,
 		};
-		text_buffer_init(&why, words, sizeof(words));
-		if (!unit->ops->probe(unit, &why.sink))
-			return refuse(unit, reason, words);
+		const char *shortcoming = unit->ops->probe(unit);
+
+		if (shortcoming)
+			return refuse(unit, reason, shortcoming);
 	}
 	iommu->unit_count = inventory->unit_count;
 	return true;

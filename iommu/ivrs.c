@@ -72,7 +72,10 @@ static void read_entry(struct block *block, const struct acpi_walk *record) {
 	u32 unit = block->claim.unit;
 
 	switch (record->type) {
-	case IVHD_ALL: coverage_claim_all(block->coverage, block->range.segment, unit); break;
+	case IVHD_ALL:
+		coverage_claim(block->coverage, RANGE_ALL(block->range.segment),
+			       CLAIM_OTHERS(unit));
+		break;
 	case IVHD_SELECT:
 	case IVHD_ALIAS_SELECT:
 	case IVHD_EXTENDED_SELECT:

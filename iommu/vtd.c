@@ -44,11 +44,19 @@ static bool vtd_publish(struct iommu_unit *unit, const void *data, u64 bytes) {
 	return vtd_wait(unit, VTD_GSTS, VTD_G_WBF, 0);
 }
 
-/* What is missing, in words; NULL when nothing is. */
-static const char *vtd_shortcoming(const struct iommu_unit *unit, u64 cap, u64 ecap) {
+static const char *vtd_probe(struct iommu_unit *unit) {
+	u64 cap = mmio_read64(unit->registers + VTD_CAP);
+	u64 ecap = mmio_read64(unit->registers + VTD_ECAP);
+
+	unit->features = cap;
+	unit->levels = VTD_CAP_LEVELS(cap);
+	unit->domain_ids = VTD_CAP_DOMAIN_IDS(cap);
+	unit->leaf_level = !(cap & VTD_CAP_SLLPS_2M) ? 1 : cap & VTD_CAP_SLLPS_1G ? 3 : 2;
+	unit->coherent = ecap & VTD_ECAP_C;
+	unit->x2apic = ecap & VTD_ECAP_EIM;
 	if (cap == UINT64_MAX && ecap == UINT64_MAX)
 		return "its registers do not answer";
-	if (!VTD_CAP_LEVELS(cap))
+	if (!unit->levels)
 		return "it walks page tables of no known depth";
 	if (!(ecap & VTD_ECAP_QI))
 		return "it has no queued invalidation";
@@ -57,24 +65,6 @@ static const char *vtd_shortcoming(const struct iommu_unit *unit, u64 cap, u64 e
 	if (VTD_CAP_FRO(cap) + VTD_CAP_NFR(cap) * sizeof(struct pair) > unit->info->register_bytes)
 		return "its fault records lie outside of the registers that its table describes";
 	return NULL;
-}
-
-static bool vtd_probe(struct iommu_unit *unit, struct text_sink *reason) {
-	u64 cap = mmio_read64(unit->registers + VTD_CAP);
-	u64 ecap = mmio_read64(unit->registers + VTD_ECAP);
-	const char *shortcoming = vtd_shortcoming(unit, cap, ecap);
-
-	if (shortcoming) {
-		text_print(reason, "%s", shortcoming);
-		return false;
-	}
-	unit->features = cap;
-	unit->levels = VTD_CAP_LEVELS(cap);
-	unit->domain_ids = VTD_CAP_DOMAIN_IDS(cap);
-	unit->leaf_level = !(cap & VTD_CAP_SLLPS_2M) ? 1 : cap & VTD_CAP_SLLPS_1G ? 3 : 2;
-	unit->coherent = ecap & VTD_ECAP_C;
-	unit->x2apic = ecap & VTD_ECAP_EIM;
-	return true;
 }
 
 /* DMA remapping structures of legacy mode (specification, sections 9.1, 9.3 and 9.8). */

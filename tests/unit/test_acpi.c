@@ -576,6 +576,20 @@ static void an_unreadable_scope_or_structure_disables_include_all(void **state) 
 	}
 }
 
+static void a_unit_that_cannot_be_used_leaves_the_others_to_another(void **state) {
+	(void)state;
+	for (u32 order = 0; order < 2; order++) {
+		small_machine();
+		machine.ioapic_count = 0;
+		begin_dmar(0);
+		drhd(DRHD_INCLUDE_ALL, 0, order ? 0 : 0xfed91000);
+		drhd(DRHD_INCLUDE_ALL, 0, order ? 0xfed91000 : 0);
+		assert_true(parse_table(dmar_parse));
+		assert_warnings(1);
+		ASSERT_UNITS(0, 0, 0, 0, 0, 0, 0, 0, 0, NONE);
+	}
+}
+
 static void zeros_at_the_end_are_padding(void **state) {
 	(void)state;
 	small_machine();
@@ -1076,6 +1090,7 @@ int main(void) {
 		cmocka_unit_test(what_a_dropped_unit_names_falls_to_no_other),
 		cmocka_unit_test(a_scope_of_the_wrong_kind_leaves_its_functions_uncovered),
 		cmocka_unit_test(an_unreadable_scope_or_structure_disables_include_all),
+		cmocka_unit_test(a_unit_that_cannot_be_used_leaves_the_others_to_another),
 		cmocka_unit_test(zeros_at_the_end_are_padding),
 		cmocka_unit_test(impossible_regions_are_kept_out),
 		cmocka_unit_test(a_full_arena_takes_everything_back),
