@@ -33,7 +33,7 @@ help:
 	@echo 'make run      builds and boots the demonstration (IOMMU=amd or intel)'
 	@echo 'make check    everything that can be tested; ends with the sums'
 	@echo 'make check-groups N=200 SEED=1: groups of random machines against those that Linux forms'
-	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file'
+	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
 	@echo 'make unit     unit tests alone;  make fuzz FUZZ_SECONDS=N: N seconds a fuzz target'
 	@echo 'make size     lines of code by folder against the budget'
@@ -272,8 +272,8 @@ build/guest/shim.efi: build/guest/shim.elf
 # ---- booting --------------------------------------------------------------------------------------
 
 esp: $(BUILD)/bulkhead.efi
-	@[ -n "$(CONF)" ] && [ -n "$(OUT)" ] || { echo 'usage: make esp CONF=FILE FILES="A B" OUT=disk.img' >&2; exit 2; }
-	@$(TOOLS)/make-esp.py $(OUT) $(BUILD)/bulkhead.efi $(CONF) $(FILES)
+	@[ -n "$(OUT)" ] || { echo 'usage: make esp [CONF=FILE FILES="A B"] OUT=disk.img' >&2; exit 2; }
+	@$(TOOLS)/make-esp.py $(OUT) $(BUILD)/bulkhead.efi "$(CONF)" $(FILES)
 
 # What is installed decides what is found above: after `deps` this file is read again.
 run: deps

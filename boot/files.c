@@ -19,27 +19,25 @@ static EFI_FILE_HANDLE volume_open(void) {
 /* The folder of the image, from the file path nodes of its device path; ends with a backslash. */
 static u32 image_folder(CHAR16 *path) {
 	EFI_DEVICE_PATH *node = firmware.loaded->FilePath;
-	u32 length = 0, end = 0;
+	u32 length = 1, end = 1;
 
-	path[length++] = '\\';
+	path[0] = '\\';
 	for (; node && !IsDevicePathEnd(node) && DevicePathNodeLength(node) >= (int)sizeof(*node);
 	     node = NextDevicePathNode(node)) {
 		const u8 *text = (const u8 *)node + sizeof(*node);
-		u32 characters = (u32)(DevicePathNodeLength(node) - sizeof(*node)) / 2;
+		u32 bytes = (u32)(DevicePathNodeLength(node) - sizeof(*node));
 
 		if (DevicePathType(node) != MEDIA_DEVICE_PATH ||
 		    DevicePathSubType(node) != MEDIA_FILEPATH_DP)
 			continue;
-		for (u32 i = 0; i < characters && length < PATH_MAX_CHARACTERS - 1; i++) {
-			CHAR16 c = (CHAR16)(text[2 * i] | text[2 * i + 1] << 8);
+		for (u32 i = 0; i + 1 < bytes && length < PATH_MAX_CHARACTERS - 1; i += 2) {
+			CHAR16 c = (CHAR16)(text[i] | text[i + 1] << 8);
 
 			if (c && !(c == '\\' && path[length - 1] == '\\'))
 				path[length++] = c;
+			if (c == '\\')
+				end = length;
 		}
-	}
-	for (u32 i = 0; i < length; i++) {
-		if (path[i] == '\\')
-			end = i + 1;
 	}
 	return end;
 }

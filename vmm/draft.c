@@ -22,9 +22,6 @@ static const struct kind {
 	{0x0c03, 0xffff, "usb", false},
 	{0x0403, 0xffff, "audio", false},
 	{0x0400, 0xff00, "media", false},
-	{0x1200, 0xff00, "accelerator", false},
-	{0x1000, 0xff00, "crypto", false},
-	{0x0805, 0xffff, "sd", false},
 	{0x0780, 0xffff, "management", true},
 	{0x0700, 0xff00, "serial", false},
 	{0x0c05, 0xffff, "smbus", true},
@@ -32,7 +29,6 @@ static const struct kind {
 	{0x0601, 0xffff, "isa-bridge", true},
 	{0x0500, 0xff00, "memory", true},
 	{0x0800, 0xff00, "system", true},
-	{0x1100, 0xff00, "sensors", true},
 	{0, 0, "device", false}, /* whatever else */
 	{0, 0, "guest", false}, /* a partition without devices */
 };

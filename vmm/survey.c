@@ -5,7 +5,7 @@
 #include "reset.h"
 
 #define WORDS_SIZE 512
-#define PIECES_SHOWN 16 /* of all free memory: smaller ones are not listed */
+#define TABLE_LEVELS_MOST 6
 #define ADDRESS(address) pci_text((char[PCI_TEXT_SIZE]){0}, address)
 
 static void print_group(const struct inventory *inventory, u32 index, struct text_sink *out) {
@@ -100,39 +100,34 @@ const struct memory_range *survey_memory(const struct inventory *inventory, u64 
 }
 
 static void print_memory(const struct inventory *inventory, struct text_sink *out) {
-	u64 bytes, enough;
+	u64 bytes;
+	const struct memory_range *largest = survey_memory(inventory, &bytes);
 
-	if (!survey_memory(inventory, &bytes))
-		return;
-	enough = bytes / PIECES_SHOWN;
-	text_print(out, "bulkhead: memory: %llu MiB free\n", bytes / MIB);
-	for (u32 i = 0; i < inventory->memory_count; i++) {
-		const struct memory_range *r = &inventory->memory[i];
-
-		if (r->kind == MEMORY_FREE && r->length >= enough)
-			text_print(out, "bulkhead: memory 0x%016lx: %llu MiB free\n", r->base,
-				   r->length / MIB);
-	}
+	if (largest)
+		text_print(out,
+			   "bulkhead: memory: %llu MiB free, the largest piece %llu MiB at 0x%lx\n",
+			   bytes / MIB, largest->length / MIB, largest->base);
 }
 
-static void print_units(const struct inventory *inventory, const struct iommu *iommu,
-			struct text_sink *out) {
-	for (u32 i = 0; i < inventory->unit_count; i++) {
-		const struct iommu_unit *unit = &iommu->units[i];
-		u32 served = 0;
+static void print_unit(const struct inventory *inventory, u32 index, const struct iommu *iommu,
+		       struct text_sink *out) {
+	static const char *const pages[] = {"?", "4 KiB", "2 MiB", "1 GiB"}; /* by level */
+	u32 served = 0;
 
-		for (u32 f = 0; f < inventory->function_count; f++)
-			served += inventory->functions[f].unit == i;
-		text_print(out, "bulkhead: unit %u: translates %u functions", i, served);
-		if (i < iommu->unit_count)
-			text_print(out, ", %u levels, pages up to %s, %s walks, %s", unit->levels,
-				   unit->leaf_level > 2   ? "1 GiB"
-				   : unit->leaf_level > 1 ? "2 MiB"
-							  : "4 KiB",
-				   unit->coherent ? "coherent" : "non-coherent",
-				   unit->x2apic ? "x2apic" : "8-bit destinations only");
-		text_print(out, "\n");
+	for (u32 i = 0; i < inventory->function_count; i++)
+		served += inventory->functions[i].unit == index;
+	text_print(out, "bulkhead: unit %u: translates %u functions", index, served);
+	if (iommu && index < iommu->unit_count) {
+		const struct iommu_unit *unit = &iommu->units[index];
+
+		text_print(out, ", pages up to %s, %scoherent walks%s, tables of levels",
+			   pages[unit->leaf_level % ARRAY_SIZE(pages)],
+			   unit->coherent ? "" : "non-", unit->x2apic ? ", x2apic" : "");
+		for (u32 n = 1; n <= TABLE_LEVELS_MOST; n++)
+			if (unit->levels & BIT(n))
+				text_print(out, " %u", n);
 	}
+	text_print(out, "\n");
 }
 
 bool survey_obstacle(const struct inventory *inventory, u32 group, char *words, size_t size) {
@@ -183,16 +178,11 @@ static void print_assignable(struct inventory *inventory, u32 index, struct text
 	}
 }
 
-static void print_regions(const struct inventory *inventory, struct text_sink *out) {
-	for (u32 i = 0; i < inventory->region_count; i++) {
-		const struct reserved_region *r = &inventory->regions[i];
-
-		text_print(out, "bulkhead: region 0x%016lx-0x%016lx: ", r->base, r->limit);
-		if (r->function == NONE)
-			text_print(out, "every function of segment 0x%04x\n", r->segment);
-		else
-			text_print(out, "%s\n", ADDRESS(inventory->functions[r->function].address));
-	}
+static void print_region(const struct inventory *inventory, const struct reserved_region *r,
+			 struct text_sink *out) {
+	text_print(out, "bulkhead: region 0x%016lx-0x%016lx: %s\n", r->base, r->limit,
+		   r->function == NONE ? "every function of its segment"
+				       : ADDRESS(inventory->functions[r->function].address));
 }
 
 static void print_missing(const struct inventory *inventory, const struct survey_facts *facts,
@@ -219,14 +209,13 @@ static void print_missing(const struct inventory *inventory, const struct survey
 
 void survey_print(struct inventory *inventory, const struct survey_facts *facts,
 		  struct text_sink *out) {
-	static const struct iommu nothing;
-	bool protected = inventory->unit_count && inventory->interrupt_remapping;
-
 	survey_brief(inventory, facts, out);
 	print_memory(inventory, out);
-	print_units(inventory, facts && facts->iommu ? facts->iommu : &nothing, out);
-	for (u32 i = 0; protected && i < inventory->group_count; i++)
+	for (u32 i = 0; i < inventory->unit_count; i++)
+		print_unit(inventory, i, facts ? facts->iommu : NULL, out);
+	for (u32 i = 0; inventory->interrupt_remapping && i < inventory->group_count; i++)
 		print_assignable(inventory, i, out);
-	print_regions(inventory, out);
+	for (u32 i = 0; i < inventory->region_count; i++)
+		print_region(inventory, &inventory->regions[i], out);
 	print_missing(inventory, facts, out);
 }

@@ -219,8 +219,7 @@ static void the_survey_tells_what_can_be_given_away(void **state) {
 	static const char *const lines[] = {
 		"bulkhead: cpu 3: apic 0x0 unknown\n",
 		"bulkhead: unit 0: amd-vi 0x00000000fed80000 segment 0x0000\n",
-		"bulkhead: memory: 3172 MiB free\n",
-		"bulkhead: memory 0x0000000100001000: 3072 MiB free\n",
+		"bulkhead: memory: 3172 MiB free, the largest piece 3072 MiB at 0x100001000\n",
 		"bulkhead: unit 0: translates 11 functions\n",
 		"bulkhead: device 0000:01:00.0: nic, reset none, interrupts msi-x\n",
 		"bulkhead: device 0000:05:00.0: disk, reset none, interrupts by pin only",
