@@ -8,9 +8,9 @@
 
 #define CONFIG_NAME "bulkhead.conf"
 /* Each is four times the one before: tried until the inventory fits. */
-#define ARENA_FIRST (2 * MIB)
-#define ARENA_LAST (512 * MIB)
-#define ARENA_REST MIB /* for the file's plan and for words */
+#define ARENA_FIRST MIB
+#define ARENA_LAST (256 * MIB)
+#define ARENA_REST (640 * KIB) /* for the plan of the file, made up to three times, and words */
 #define FUNCTION_REST (2 * sizeof(struct pci_function) + 512) /* groups, and trials of them */
 #define BELOW_4G 0xffffffffull
 #define BELOW_1M 0x9ffffull

@@ -40,10 +40,10 @@ def read_back(disk, name):
     return mtools("mcopy", "-n", "-i", f"{disk}{PARTITION}", FOLDER + name, "-")
 
 
-def survey(boot, disk, **arguments):
+def survey(boot, disk, timeout=BOOT, **arguments):
     """Boots without a file until firmware has the machine back; (console, survey.txt, draft.conf)."""
     machine = boot(extra=drive(disk), **arguments)
-    assert machine.wait_end(BOOT) is None, "a survey returns to firmware"
+    assert machine.wait_end(timeout) is None, "a survey returns to firmware"
     text = machine.text
     machine.stop()
     assert re.search(r"^bulkhead: returning to firmware", text, re.MULTILINE), text
@@ -182,3 +182,16 @@ def test_the_screen_goes_on_when_nobody_is_there(boot, tmp_path):
     begin = time.monotonic()
     machine.wait_for(r"^bulkhead: returning to firmware", 4 * PATIENCE)
     assert time.monotonic() - begin > PATIENCE / 2, "it gave a person time"
+
+
+def test_a_machine_with_many_functions_gets_a_larger_inventory(boot, tmp_path):
+    """More than fit into the first piece of memory that the image tries."""
+    devices = []
+    for bridge in range(5):
+        devices += ["-device", f"pci-bridge,id=b{bridge},chassis_nr={bridge + 1},shpc=off,bus=pcie.0,addr={bridge + 4:#x}"]
+        devices += [argument for slot in range(1, 32) for function in range(8) for argument in
+                    ("-device", f"pvpanic-pci,bus=b{bridge},addr={slot:#x}.{function}" + (",multifunction=on" if not function else ""))]
+    text, file, draft = survey(boot, volume(tmp_path), timeout=3 * BOOT, iommu="intel", cpus=4, memory="512M", devices=devices)
+    expect_same_as_console(text, file)
+    assert len(re.findall(r"^bulkhead: function ", file, re.MULTILINE)) > 1200
+    assert len(re.findall(r"^# 0000:", draft, re.MULTILINE)) > 1200
