@@ -21,7 +21,7 @@ say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(
 endif
 
 .PHONY: all image command deps guest lister demo run check check-groups esp size fuzz help \
-	unit unit-programs fuzzers format format-check tidy clean
+	unit unit-programs fuzzers bench bench-groups format format-check tidy clean
 .DELETE_ON_ERROR:
 
 all: image command
@@ -36,6 +36,7 @@ help:
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
 	@echo 'make unit     unit tests alone;  make fuzz FUZZ_SECONDS=N: N seconds a fuzz target'
+	@echo 'make bench-groups  time and memory of deriving groups, by the number of functions'
 	@echo 'make size     lines of code by folder against the budget'
 	@echo 'make format   clang-format on every source file;  make tidy: clang-tidy'
 
@@ -174,6 +175,17 @@ $(BUILD)/host/%: $(BUILD)/san/tests/host/%.o $(BUILD)/libsanitized.a
 
 unit:
 	@$(TOOLS)/check.py unit
+
+# Optimised, without sanitizers: what the hypervisor would take.
+$(BUILD)/bench/groups: $(BUILD)/hosted/tests/bench/groups.o $(BUILD)/hosted/tests/unit/large_machine.o $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^
+
+bench: bench-groups
+
+bench-groups: $(BUILD)/bench/groups
+	@$<
 
 $(BUILD)/fuzzed/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)

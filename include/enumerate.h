@@ -41,6 +41,14 @@ bool groups_derive(struct inventory *inventory, const struct group_trust *trusts
 u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
 		u32 group, u32 *ports, u32 limit);
 
+/*
+ * Arena that pci_enumerate() and groups_derive() take together at most: the array of functions with
+ * the smaller ones that it grew out of, and derivation's scratch memory with an equal share for its
+ * results. Reserved regions come on top.
+ */
+#define INVENTORY_BYTES_PER_FUNCTION 1344
+#define INVENTORY_BYTES_FIXED (640 * KIB)
+
 /* Short kebab-case name of a rule: "acs-missing". */
 const char *group_rule_name(enum group_rule rule);
 /* One sentence for a reason, without a final stop, into TEXT of SIZE bytes. */

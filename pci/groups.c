@@ -17,6 +17,11 @@
  */
 #define REASONS_EACH 6
 
+_Static_assert(4 * sizeof(struct pci_function) + 2 * (sizeof(struct node) + 3 * sizeof(u32) +
+						      REASONS_EACH * sizeof(struct group_reason)) <=
+		       INVENTORY_BYTES_PER_FUNCTION,
+	       "what boot gives the arena");
+
 static u32 find(u32 *leader, u32 f) {
 	while (leader[f] != f)
 		f = leader[f] = leader[leader[f]];
