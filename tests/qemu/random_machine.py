@@ -56,7 +56,8 @@ class Draw:
         return name
 
     def chassis(self, model):
-        return f"{model},chassis={self.buses},slot={self.buses}"
+        """Firmware would keep 4 KiB of I/O ports free below each slot for hot plugging, and run out of them."""
+        return f"{model},chassis={self.buses},slot={self.buses},hotplug=off"
 
     def endpoint(self, models, bus, slot, function=0, several=False):
         model = self.random.choice(models)
