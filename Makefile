@@ -31,7 +31,7 @@ help:
 	@echo 'make          build/bulkhead.efi and the host command build/bulkhead (CC=gcc or clang)'
 	@echo 'make deps     installs what building and testing need'
 	@echo 'make run      builds and boots the demonstration (IOMMU=amd or intel)'
-	@echo 'make check    everything that can be tested; ends with the sums'
+	@echo 'make check    everything that can be tested; ends with the sums; FUZZ_SECONDS=N as below'
 	@echo 'make check-groups N=200 SEED=1: groups of random machines against those that Linux forms'
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
@@ -203,15 +203,8 @@ $(BUILD)/fuzz/%: $(BUILD)/fuzzed/tests/fuzz/%.o $(BUILD)/libfuzzed.a
 
 fuzzers: $(FUZZERS)
 
-# New inputs stay under build/; what is worth keeping is moved into tests/fuzz/corpus by hand.
 fuzz: fuzzers
-	@for target in $(notdir $(FUZZERS)); do \
-		name=$${target#fuzz_}; mkdir -p build/fuzz-found/$$name tests/fuzz/corpus/$$name; \
-		echo "fuzz: $$target for $(FUZZ_SECONDS) s"; \
-		$(BUILD)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-			-artifact_prefix=build/fuzz-found/$$target- \
-			build/fuzz-found/$$name tests/fuzz/corpus/$$name || exit 1; \
-	done
+	@$(TOOLS)/fuzz.py --seconds $(FUZZ_SECONDS)
 
 # ---- the guest of the demonstration and of the tests ----------------------------------------------
 
@@ -293,7 +286,7 @@ run: deps
 	@$(TOOLS)/run-demo.py --iommu $(IOMMU)
 
 check: deps
-	@$(TOOLS)/check.py all
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(TOOLS)/check.py all
 
 # N random machines: isolation groups against those that Linux forms, each drawn from SEED onwards.
 check-groups: deps
