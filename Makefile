@@ -258,6 +258,33 @@ build/guest/attacker.elf: $(ATTACKER_OBJ) tests/qemu/attacker/link.ld
 	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKER_OBJ)
 
+# The guest that takes every way out, and two that end at once.
+guest: build/guest/exits.elf build/guest/task.bin build/guest/state.bin
+
+EXITS_OBJ := $(patsubst tests/bochs/guest/%,build/guest/exits/%.o,\
+	$(wildcard tests/bochs/guest/*.c) tests/bochs/guest/start.asm) \
+	build/guest/attacker/start.asm.o build/guest/attacker/machine.c.o
+
+build/guest/exits/%.c.o: tests/bochs/guest/%.c tests/bochs/guest/exits.h tests/qemu/attacker/guest.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc $(ATTACKER_CFLAGS) -c -o $@ $<
+
+build/guest/exits/%.asm.o: tests/bochs/guest/%.asm
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)$(NASM) -f elf64 -Werror -o $@ $<
+
+build/guest/exits.elf: $(EXITS_OBJ) tests/qemu/attacker/link.ld
+	$(call say,GUEST,$@)
+	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+		-T tests/qemu/attacker/link.ld -o $@ $(EXITS_OBJ)
+
+build/guest/%.bin: tests/bochs/guest/%.asm
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)
+	$(Q)$(NASM) -f bin -Werror -o $@ $<
+
 # For machines without ACPI tables: see tests/bochs.
 guest: build/guest/shim.efi
 
@@ -316,6 +343,6 @@ tidy: $(GENERATED)
 	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))
 
 clean:
-	rm -rf $(filter-out build/qemu build/kernel,$(wildcard build/*))
+	rm -rf $(filter-out build/qemu build/kernel build/bochs,$(wildcard build/*))
 
 -include $(shell find $(addprefix $(BUILD)/,obj hosted san fuzzed) -name '*.d' 2>/dev/null)

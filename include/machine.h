@@ -23,8 +23,6 @@ struct cpu {
 	struct vcpu *vcpu; /* the virtual processor it serves; NULL: none */
 	volatile u32 online;
 	volatile u32 wake; /* set by cpu_wake(), cleared by the processor */
-	u64 nmis; /* NMIs taken in root mode */
-	u64 stray_interrupts;
 	u8 *window; /* where this processor maps guest memory for a moment */
 	u64 *window_entry;
 	void *descriptors; /* GDT and TSS */
@@ -42,7 +40,6 @@ struct cpu *cpu_here(void);
 void machine_ready(void);
 /* Measures the local APIC timer of the processor that runs this, for cpu_idle_for(). */
 void apic_timer_calibrate(void);
-u32 cpus_online(void);
 /* Interrupts whatever the processor does in a guest, or wakes it from cpu_idle(). */
 void cpu_wake(struct cpu *cpu);
 /* Sleeps until cpu->wake or an NMI; interrupts stay off. */

@@ -8,26 +8,11 @@ static void nmi(struct interrupt_frame *frame) {
 	/* Looking whether there is work, then sleeping or entering: what came in between must not be missed. */
 	const char *const regions[][2] = {{cpu_idle_begin, cpu_idle_end},
 					  {vmx_enter_begin, vmx_enter_end}};
-	struct cpu *cpu = cpu_here();
 
-	if (cpu)
-		cpu->nmis++;
 	for (u32 i = 0; i < ARRAY_SIZE(regions); i++) {
 		if (frame->rip >= (uintptr_t)regions[i][0] && frame->rip < (uintptr_t)regions[i][1])
 			frame->rip = (uintptr_t)regions[i][1];
 	}
-}
-
-/*
- * Guests' interrupts are held while the hypervisor runs; they arrive here only while a processor
- * drains its local APIC or sleeps as monitor.
- */
-static void external(void) {
-	struct cpu *cpu = cpu_here();
-
-	if (cpu)
-		cpu->stray_interrupts++;
-	msr_write(X2APIC_EOI, 0);
 }
 
 /* Guests may use vectors 16 to 31 for interrupts: then the local APIC has them in service. */
@@ -40,7 +25,11 @@ void interrupt_handler(struct interrupt_frame *frame) {
 	if (frame->vector == EXCEPTION_NMI) {
 		nmi(frame);
 	} else if (is_external(frame->vector)) {
-		external();
+		/*
+		 * Guests' interrupts are held while the hypervisor runs; they arrive here only while a
+		 * processor drains its local APIC or sleeps as monitor.
+		 */
+		msr_write(X2APIC_EOI, 0);
 	} else {
 		panic("exception %llu error 0x%llx at rip 0x%llx rsp 0x%llx cr2 0x%llx apic 0x%x",
 		      (unsigned long long)frame->vector, (unsigned long long)frame->error,

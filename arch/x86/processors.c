@@ -21,14 +21,6 @@ struct cpu *cpu_by_index(u32 index) {
 	return &cpus[index];
 }
 
-u32 cpus_online(void) {
-	u32 count = 0;
-
-	for (u32 i = 0; i < cpu_total; i++)
-		count += cpus[i].online;
-	return count;
-}
-
 struct cpu *cpu_here(void) {
 	u32 apic_id = (u32)msr_read(X2APIC_ID);
 

@@ -72,10 +72,10 @@ def run_fuzz(sums):
         sums.result(f"fuzz_{name}", good)
 
 
-def run_qemu(sums):
+def run_pytest(sums, *folders):
     report = BUILD / "pytest.xml"
     report.unlink(missing_ok=True)
-    tests = [path for path in (ROOT / "tests" / "qemu", ROOT / "tests" / "host") if any(path.glob("test_*.py"))]
+    tests = [path for path in (ROOT / "tests" / folder for folder in folders) if any(path.glob("test_*.py"))]
     if not tests:
         return
     status = subprocess.run([PYTHON, "-B", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", f"--junitxml={report}",
@@ -106,7 +106,8 @@ STEPS = {
     "size": lambda sums: make(sums, "size", "size"),
     "unit": run_unit,
     "fuzz": run_fuzz,
-    "qemu": run_qemu,
+    "qemu": lambda sums: run_pytest(sums, "qemu", "host"),
+    "bochs": lambda sums: run_pytest(sums, "bochs"),
 }
 
 

@@ -41,9 +41,8 @@ const char *vmx_state_fault(const struct vcpu_state *state) {
 		 "RFLAGS.VM outside protected mode"},
 		{lma && cs->attributes & SEGMENT_LONG && cs->attributes & SEGMENT_DEFAULT_32,
 		 "CS is both 64-bit and 32-bit"},
-		{lma && cs->attributes & SEGMENT_LONG ? !is_canonical(state->rip)
-						      : state->rip >> 32,
-		 "RIP is not in CS"},
+		/* In 64-bit code any RIP may be entered; if it is no address it faults then. */
+		{!(lma && cs->attributes & SEGMENT_LONG) && state->rip >> 32, "RIP is not in CS"},
 		{!(cs->attributes & SEGMENT_PRESENT), "CS is not present"},
 		{!(tr->attributes & SEGMENT_PRESENT) ||
 			 (tss != TYPE_TSS_BUSY && (lma || tss != TYPE_TSS_BUSY_16)),

@@ -1,5 +1,6 @@
 ; SPDX-License-Identifier: Apache-2.0
-; From Multiboot's 32-bit entry to 64-bit C: the first 512 GiB are mapped as they are, in 1 GiB pages.
+; From Multiboot's 32-bit entry to 64-bit C: the first 512 GiB are mapped as they are, in 1 GiB pages but for the
+; first four, which processors without such pages reach too.
 
 MULTIBOOT_MAGIC equ 0x1badb002
 MULTIBOOT_FLAGS equ 2 ; a memory map, please
@@ -35,6 +36,22 @@ _start:
 	add ecx, 8
 	cmp ecx, table + 4096
 	jb .leaf
+	mov eax, PAGE_LEAF
+	mov ecx, small
+.small:
+	mov [ecx], eax
+	add eax, 1 << 21
+	add ecx, 8
+	cmp ecx, small_end
+	jb .small
+	mov eax, small + PAGE_TABLE
+	mov ecx, table
+.small_table:
+	mov [ecx], eax
+	add eax, 4096
+	add ecx, 8
+	cmp eax, small_end + PAGE_TABLE
+	jb .small_table
 	mov eax, CR4_PAE_OSFXSR_OSXMMEXCPT
 	mov cr4, eax
 	mov eax, root
@@ -134,10 +151,14 @@ gdt_pointer:
 
 section .bss
 alignb 4096
+global root
 root:
 	resb 4096
 table:
 	resb 4096
+small:
+	resb 4 * 4096
+small_end:
 stack:
 	resb STACK_BYTES
 stack_end:
