@@ -26,6 +26,9 @@ static struct boot_info boot;
 static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
 
 #define CPUID_X2APIC BIT(21) /* 1 ECX */
+#define CPUID_TOPOLOGY 0xb
+#define TOPOLOGY_THREADS 1 /* what the first level must be */
+#define TOPOLOGY_BITS BITS(4, 0)
 
 static bool is_maker(const struct vcpu_ops *ops) {
 	struct cpuid id = cpuid(0, 0);
@@ -56,6 +59,15 @@ static const char *choose_processor_kind(void) {
 	return words[0] ? words : NULL;
 }
 
+/* AMD64 APM volume 3, section E.4.10; Intel SDM volume 3, section 9.9.1. Whoever has x2APIC has the leaf. */
+static u32 cpu_thread_bits(void) {
+	struct cpuid id = {0};
+
+	if (cpuid(0, 0).eax >= CPUID_TOPOLOGY)
+		id = cpuid(CPUID_TOPOLOGY, 0);
+	return (id.ecx >> 8 & 0xff) == TOPOLOGY_THREADS ? id.eax & TOPOLOGY_BITS : 0;
+}
+
 /* Processors and functions in an arena of BYTES, when enough is left of it for all that follows. */
 static bool find_functions(const struct acpi_tables *tables, u64 bytes) {
 	EFI_TPL level;
@@ -66,6 +78,7 @@ static bool find_functions(const struct acpi_tables *tables, u64 bytes) {
 	if (!arena.base)
 		return false;
 	madt_parse(&inventory, tables->madt);
+	inventory.thread_bits = cpu_thread_bits();
 	mcfg_parse(&inventory, tables->mcfg);
 	boot.config = machine_config_access(&inventory);
 	/* Sizing moves registers for a moment: no firmware driver may look meanwhile. */

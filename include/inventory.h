@@ -108,6 +108,7 @@ struct inventory {
 	struct arena *arena;
 	struct cpu_info *cpus; /* in MADT order: index is what the file's "cpus" means */
 	u32 cpu_count;
+	u32 thread_bits; /* of an APIC id, that tell the threads of one core apart; 0: none, or not known */
 	struct memory_range
 		*memory; /* sorted, not overlapping; none on a host without /proc/iomem */
 	u32 memory_count;

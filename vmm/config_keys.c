@@ -77,6 +77,21 @@ static bool read_idle(const struct entry *e) {
 	return true;
 }
 
+/* Both of them given away, to different partitions. */
+static void check_core(const struct entry *e, struct place at, u32 cpu) {
+	const struct inventory *inventory = e->config->inventory;
+	const struct cpu_info *cpus = inventory->cpus;
+
+	for (u32 i = 0; inventory->thread_bits && i < inventory->cpu_count; i++) {
+		const struct owner *owner = &e->config->cpu_owners[i];
+
+		if (owner->draft && owner->draft != e->config->draft &&
+		    !((cpus[i].apic_id ^ cpus[cpu].apic_id) >> inventory->thread_bits))
+			config_report(e->config, at, CORE_SHARED, cpu, i, owner->draft->plan->name,
+				      owner->at.line);
+	}
+}
+
 static void add_cpus(const struct entry *e, struct place at, u32 first, u32 last) {
 	struct config *config = e->config;
 	struct partition_plan *plan = config->draft->plan;
@@ -95,6 +110,8 @@ static void add_cpus(const struct entry *e, struct place at, u32 first, u32 last
 		*owner = (struct owner){config->draft, at};
 		*config->cpus++ = i;
 		plan->cpu_count++;
+		if (i < count)
+			check_core(e, at, i);
 	}
 }
 

@@ -26,6 +26,7 @@
 #define PARTITION_LIMIT "partition-limit", "partition \"%s\" is one too many: %u are the most\nremove it"
 #define CPU_UNKNOWN "cpu-unknown", "partition \"%s\" asks for processor %u, and this machine has %u, counted from 0\nuse 0 to %u"
 #define CPU_SHARED "cpu-shared", "processor %u belongs to partition \"%s\" (line %u) already\ntake it out of one of the lists"
+#define CORE_SHARED "core-shared", "processor %u is a thread of the core of processor %u, which belongs to partition \"%s\" (line %u)\nthreads of one core share caches and buffers that a partition could read another's data from\ngive both to one partition, or leave one of them out"
 #define MEMORY_SIZE "memory-size", "`%s` for partition \"%s\" is less than 16M, or no multiple of 2M, the unit in which memory is mapped\nwrite `memory = %lluM`"
 #define MEMORY_TOO_LARGE "memory-too-large", "no place for the %lluM of partition \"%s\": the largest free piece is %lluM\na partition's memory is one piece, and the largest partition is placed first\nmake it or other partitions smaller"
 #define IMAGE_MISSING "image-missing", "partition \"%s\" needs the file `%s`, which is not there, or empty\nput it beside this file, or correct its name"

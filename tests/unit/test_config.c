@@ -414,6 +414,14 @@ static void cpu_errors(void **state) {
 	       "cpu-shared@6:8");
 	assert_non_null(
 		strstr(print(m), "processor 1 belongs to partition \"a\" (line 2) already"));
+	m->inventory.thread_bits = 1;
+	for (u32 i = 0; i < ARRAY_SIZE(m->cpus); i++)
+		m->cpus[i].apic_id = i;
+	expect(m, PARTITION "[partition b]\ncpus = 2-4, 0\nmemory = 64M\nkernel = k\n",
+	       "core-shared@6:13");
+	assert_non_null(strstr(print(m), "processor 0 is a thread of the core of processor 1, "
+					 "which belongs to partition \"a\" (line 2)"));
+	expect(m, PARTITION "[partition b]\ncpus = 2-4\nmemory = 64M\nkernel = k\n", "");
 	m->inventory.cpu_count = 0;
 	expect(m, "[partition a]\ncpus = 4000\nmemory = 64M\nkernel = k\n", "");
 }
