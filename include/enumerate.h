@@ -72,5 +72,11 @@ u16 pci_interrupt_requester(const struct inventory *inventory, u32 function);
  */
 void pci_open_path(const struct inventory *inventory, u32 function,
 		   const struct pci_access *access);
-/* A function that can be given to a partition: an endpoint that the hypervisor does not keep (bridges, IOMMUs, chipset LPC). */
-bool pci_assignable(const struct inventory *inventory, u32 function);
+/*
+ * Why a function cannot be given to a partition, in words that follow its address; NULL: it can. Refused
+ * are what the hypervisor keeps (bridges, IOMMUs, chipset LPC) and what no IOMMU holds.
+ */
+const char *pci_refusal(const struct inventory *inventory, u32 function);
+static inline bool pci_assignable(const struct inventory *inventory, u32 function) {
+	return !pci_refusal(inventory, function);
+}

@@ -93,6 +93,7 @@ struct pci_function {
 	u16 acs_control; /* as it is now: after ACS was switched on */
 	u16 acs_firmware; /* as the firmware left it, for restoring */
 	u32 device_capabilities; /* PCI Express device capabilities register */
+	bool cxl_cache; /* capable of CXL.cache: it knows memory by host addresses */
 	bool phantom_functions; /* switched on: it also uses requester IDs of functions it lacks */
 	u32 config_size; /* 256 or 4096 */
 	u32 quirks; /* enum quirk of pci/quirks.h: what it does without saying so */

@@ -95,6 +95,7 @@ enum pci_extended_id {
 	PCI_EXTENDED_SRIOV = 0x10,
 	PCI_EXTENDED_RESIZABLE_BAR = 0x15,
 	PCI_EXTENDED_PASID = 0x1b,
+	PCI_EXTENDED_DVSEC = 0x23,
 };
 
 /* Offsets from the start of a capability; SIZE: what must fit into configuration space. */
@@ -185,5 +186,11 @@ enum resizable_bar_register {
 };
 #define RESIZABLE_BAR_COUNT_SHIFT 5
 #define RESIZABLE_BAR_COUNT_MASK 0x7u
+
+/* Designated vendor-specific; that of a CXL device: CXL 3.0, section 8.1.3. */
+enum dvsec_register { DVSEC_VENDOR = 4, DVSEC_ID = 8, CXL_CAPABILITY = 10 };
+#define DVSEC_VENDOR_CXL 0x1e98
+#define DVSEC_CXL_DEVICE 0
+#define CXL_CACHE_CAPABLE 0x1u
 
 enum extended_capability_size { AER_SIZE = 0x2c, ARI_SIZE = 8, PASID_SIZE = 8 };

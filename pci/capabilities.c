@@ -73,12 +73,22 @@ static u32 msi_extra(const struct walk *w) {
 	return (control & PCI_MSI_64BIT ? 4 : 0) + (control & PCI_MSI_VECTOR_MASKING ? 10 : 0);
 }
 
+static bool is_cxl_cache(const struct walk *w) {
+	u32 at = w->offset;
+
+	return w->extended && w->id == PCI_EXTENDED_DVSEC &&
+	       config_read(w->access, w->address, at + DVSEC_VENDOR, 2) == DVSEC_VENDOR_CXL &&
+	       config_read(w->access, w->address, at + DVSEC_ID, 2) == DVSEC_CXL_DEVICE &&
+	       config_read(w->access, w->address, at + CXL_CAPABILITY, 2) & CXL_CACHE_CAPABLE;
+}
+
 /* Keeps where the first capability of each kind stands. */
 static void walk_list(struct inventory *inventory, struct pci_function *f, struct walk w) {
 	u32 limit = w.extended ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
 	char text[PCI_TEXT_SIZE];
 
 	while (advance(&w)) {
+		f->cxl_cache |= is_cxl_cache(&w);
 		for (u32 i = 0; i < ARRAY_SIZE(known); i++) {
 			u16 *member = (u16 *)((char *)f + known[i].member);
 			u32 size = known[i].size;

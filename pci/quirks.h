@@ -22,6 +22,9 @@ enum quirk {
 	QUIRK_UNSAID_FLR = 1 << 13, /* has a function level reset and does not say so */
 	QUIRK_SLOW_AFTER_FLR = 1 << 14, /* needs more time after it before anybody comes near */
 	QUIRK_NO_POWER_RESET = 1 << 15, /* says that D3hot resets it, and it does not */
+	QUIRK_PRIVATE_DOMAIN =
+		1 << 16, /* devices behind it are on a segment that only it can reach */
+	QUIRK_COHERENT = 1 << 17, /* takes part in coherency as CXL.cache does, without saying so */
 };
 
 /* Fills the quirks of one function; all of the inventory's must have been found. */

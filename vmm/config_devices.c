@@ -44,7 +44,7 @@ static void claim(const struct entry *e, u32 function) {
 	}
 	if (!given)
 		config_report(config, e->at, DEVICE_NOT_ASSIGNABLE, ADDRESS(f->address),
-			      f->class_code);
+			      f->class_code, pci_refusal(config->inventory, function));
 	for (u32 i = 0; i < count; i++) {
 		if (config->owners[i].draft || !gives(e, function, i))
 			continue;

@@ -34,7 +34,7 @@
 #define TRUST_PORT "trust-port", "%s is no port of this machine, or a line above trusts it already\nremove the line, or name the port that the reasons of a group blame"
 #define DEVICE_UNKNOWN "device-unknown", "this machine has no function %s%s%s\nname a function that `bulkhead groups` or the survey lists"
 #define DEVICE_AMBIGUOUS "device-ambiguous", "this machine has %u functions %s, the last of them %s\nname one by its address"
-#define DEVICE_NOT_ASSIGNABLE "device-not-assignable", "%s (class 0x%06x) is a bridge, or stays with the hypervisor\nremove the line"
+#define DEVICE_NOT_ASSIGNABLE "device-not-assignable", "%s (class 0x%06x) %s\nremove the line"
 #define DEVICE_SHARED "device-shared", "%s belongs to partition \"%s\" (line %u) already\nremove one of the two lines"
 #define GROUP_SPLIT "group-split", "%s shares isolation group %u with %s, which partition \"%s\" does not own\n%swrite `group = %s`"
 #define NO_IOMMU "no-iommu", "firmware describes no IOMMU (no DMAR or IVRS table), so no partition can have devices\nswitch VT-d, AMD-Vi or IOMMU on in the firmware's setup, or remove the `device` and `group` lines"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../../pci/quirks.h"
-#include "pci_regs.h"
+#include "topology.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -58,6 +59,11 @@ static const struct expectation expectations[] = {
 	{0x14c3, 0x0616, PCIE_ENDPOINT, QUIRK_NO_FLR},
 	{0x14c3, 0x7925, PCIE_ENDPOINT, QUIRK_NO_FLR},
 	{0x15b3, 0xcf70, PCIE_ENDPOINT, QUIRK_NO_POWER_RESET},
+	/* volume management devices: two of them, one as the chipset has it */
+	{0x8086, 0x201d, PCIE_RC_ENDPOINT, QUIRK_PRIVATE_DOMAIN | QUIRK_ISOLATES},
+	{0x8086, 0xa77f, PCIE_ENDPOINT, QUIRK_PRIVATE_DOMAIN},
+	{0x10de, 0x2e3f, PCIE_ENDPOINT, QUIRK_COHERENT},
+	{0x10de, 0x2e40, PCIE_ENDPOINT, 0},
 	/* nobody, and nobody's neighbours */
 	{0x0000, 0x0000, PCIE_ENDPOINT, 0},
 	{0xffff, 0xffff, PCIE_ENDPOINT, 0},
@@ -147,11 +153,53 @@ static void hidden_bridges(void **state) {
 	assert_int_equal(f[1].quirks, 0);
 }
 
+/* Says why a function is kept, or NULL. */
+static const char *refusal(struct topology *t, const char *name) {
+	return pci_refusal(&t->inventory, topology_find(t, name));
+}
+
+static u32 with_dvsec(struct topology *t, u8 bus, const char *name, u16 vendor, u16 id,
+		      u16 capability) {
+	u32 f = topology_endpoint(t, name, PCIE_ENDPOINT, bus, 0, 0);
+	u16 at;
+
+	topology_extended(t, f, PCI_EXTENDED_DVSEC, 0x10); /* somebody else's comes first */
+	at = topology_extended(t, f, PCI_EXTENDED_DVSEC, 0x3c);
+	topology_put(t, f, at + 4u, 2, vendor);
+	topology_put(t, f, at + 8u, 2, id);
+	topology_put(t, f, at + 10u, 2, capability);
+	return f;
+}
+
+static void what_no_iommu_holds_is_refused(void **state) {
+	struct topology *t = topology_new();
+
+	(void)state;
+	topology_ids(t, topology_endpoint(t, "VMD", PCIE_RC_ENDPOINT, 0, 14, 0), 0x8086, 0x467f);
+	topology_ids(t, topology_endpoint(t, "GPU", PCIE_ENDPOINT, 0, 15, 0), 0x10de, 0x2e00);
+	for (u8 i = 1; i <= 4; i++)
+		topology_port(t, "RP", PCIE_ROOT_PORT, 0, i, 0, i, i, true);
+	with_dvsec(t, 1, "cache", 0x1e98, 0, 0x0003);
+	with_dvsec(t, 2, "memory", 0x1e98, 0, 0x0006);
+	with_dvsec(t, 3, "other vendor", 0x8086, 0, 0x0001);
+	with_dvsec(t, 4, "other structure", 0x1e98, 8, 0x0001);
+	topology_enumerate(t);
+	assert_non_null(strstr(refusal(t, "VMD"), "hides devices behind itself"));
+	assert_non_null(strstr(refusal(t, "GPU"), "no IOMMU translates"));
+	assert_non_null(strstr(refusal(t, "cache"), "no IOMMU translates"));
+	assert_null(refusal(t, "memory"));
+	assert_null(refusal(t, "other vendor"));
+	assert_null(refusal(t, "other structure"));
+	assert_non_null(strstr(refusal(t, "RP"), "is a bridge"));
+	topology_free(t);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices_that_are_known),
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(hidden_bridges),
+		cmocka_unit_test(what_no_iommu_holds_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
