@@ -156,13 +156,16 @@ const char *file_replace(const char *name, const char *text) {
 bool load_option(const char *word) {
 	const u8 *options = firmware.loaded->LoadOptions;
 	size_t length = strlen(word), matched = 0;
+	bool begins = true; /* a word does here */
 
 	for (u32 i = 0; options && i + 1 < firmware.loaded->LoadOptionsSize; i += 2) {
 		CHAR16 c = (CHAR16)(options[i] | options[i + 1] << 8);
 
 		if (matched == length && (c == ' ' || !c))
 			return true;
-		matched = matched < length && c == (u8)word[matched] ? matched + 1 : 0;
+		begins |= matched != 0;
+		matched = begins && matched < length && c == (u8)word[matched] ? matched + 1 : 0;
+		begins = c == ' ';
 	}
 	return matched == length;
 }

@@ -114,7 +114,7 @@ static void print_group(struct proposal *p, u32 index) {
 		if (given && (!best || kind_of(f) < kind_of(best)))
 			best = f;
 	}
-	if (*obstacle) {
+	if (*obstacle || !best) {
 		text_print(p->out, "# Not offered: %s.\n", obstacle);
 		return;
 	}
