@@ -34,22 +34,21 @@ struct table_format {
 	u32 next_level; /* or: the lowest of three bits with the level of the table that is pointed to */
 };
 
-/* Zeroed pages for tables, from a region that is set once; any processor may take and give. */
+/* Zeroed pages for tables, from a region that is set once; any processor may take. */
 struct page_pool {
 	struct spinlock lock;
 	u8 *base;
 	u64 pages;
 	u64 next; /* pages never handed out begin here */
-	void *free; /* pages given back, linked through their first word */
-	u64 in_use; /* for the figures */
+	void *free; /* pages that an alignment skipped, linked through their first word */
+	u64 in_use; /* for the figures: nothing is given back */
 };
 
 void page_pool_init(struct page_pool *pool, void *base, u64 pages);
 /* A zeroed, page-aligned page, or NULL when the pool is empty. */
 void *page_pool_take(struct page_pool *pool);
-/* COUNT contiguous zeroed pages that are never given back, aligned to ALIGNMENT bytes (a power of two >= 4 KiB); or NULL. */
+/* COUNT contiguous zeroed pages, aligned to ALIGNMENT bytes (a power of two >= 4 KiB); or NULL. */
 void *page_pool_take_run(struct page_pool *pool, u64 count, u64 alignment);
-void page_pool_give(struct page_pool *pool, void *page);
 
 struct page_tables {
 	const struct table_format *format;
@@ -72,8 +71,6 @@ bool page_tables_init(struct page_tables *tables, const struct table_format *for
 bool page_tables_map(struct page_tables *tables, u64 from, u64 to, u64 length, unsigned int access);
 /* Removes every mapping in the range; larger pages that reach out of it are split. False when the pool is empty. */
 bool page_tables_unmap(struct page_tables *tables, u64 from, u64 length);
-/* Gives every table back, the root included. */
-void page_tables_free(struct page_tables *tables);
 /* The address and size of the page that maps FROM; false when nothing does. */
 bool page_tables_find(const struct page_tables *tables, u64 from, u64 *to, u64 *page_size,
 		      u64 *entry);

@@ -32,7 +32,6 @@ __attribute__((format(printf, 3, 4))) char *text_format(char *data, size_t size,
 
 /* What the compiler itself may call, and what the rooms use; the hosted build takes the C library's. */
 void *memcpy(void *restrict to, const void *restrict from, size_t count);
-void *memmove(void *to, const void *from, size_t count);
 void *memset(void *to, int value, size_t count);
 int memcmp(const void *a, const void *b, size_t count);
 size_t strlen(const char *text);

@@ -18,21 +18,6 @@ void *memcpy(void *restrict to, const void *restrict from, size_t count) {
 	return to;
 }
 
-void *memmove(void *to, const void *from, size_t count) {
-	u8 *destination = to;
-	const u8 *source = from;
-
-	/* Ascending order never overwrites what is still to be read, unless TO lies inside FROM. */
-	if ((uintptr_t)to - (uintptr_t)from >= count)
-		return memcpy(to, from, count);
-	/* Descending without the direction flag: an NMI handler must never find it set. */
-	while (count-- > 0) {
-		LOOP_STAYS;
-		destination[count] = source[count];
-	}
-	return to;
-}
-
 void *memset(void *to, int value, size_t count) {
 	void *destination = to;
 	size_t words = count / 8, rest = count % 8;
@@ -77,15 +62,4 @@ int strncmp(const char *a, const char *b, size_t count) {
 			break;
 	}
 	return 0;
-}
-
-/* The compiler calls this for __builtin_popcountll() on processors that may lack the instruction. */
-int __popcountdi2(u64 value);
-
-int __popcountdi2(u64 value) {
-	int count = 0;
-
-	for (; value; value &= value - 1)
-		count++;
-	return count;
 }

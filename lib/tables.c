@@ -48,13 +48,6 @@ void *page_pool_take_run(struct page_pool *pool, u64 count, u64 alignment) {
 	return run;
 }
 
-void page_pool_give(struct page_pool *pool, void *page) {
-	spin_lock(&pool->lock);
-	give(pool, page);
-	pool->in_use--;
-	spin_unlock(&pool->lock);
-}
-
 static unsigned int level_shift(unsigned int level) {
 	return PAGE_SHIFT + 9 * (level - 1);
 }
@@ -234,19 +227,6 @@ static bool unmap_level(struct page_tables *tables, u64 *table, unsigned int lev
 bool page_tables_unmap(struct page_tables *tables, u64 from, u64 length) {
 	return in_width(tables, from, length) && IS_ALIGNED(from | length, PAGE_SIZE) &&
 	       unmap_level(tables, tables->root, tables->levels, from, from + length);
-}
-
-static void free_level(struct page_tables *tables, u64 *table, unsigned int level) {
-	for (unsigned int i = 0; level > 1 && i < TABLE_ENTRIES; i++) {
-		if (is_present(tables, table[i]) && !is_page(tables, table[i], level))
-			free_level(tables, table_of(table[i]), level - 1);
-	}
-	page_pool_give(tables->pool, table);
-}
-
-void page_tables_free(struct page_tables *tables) {
-	free_level(tables, tables->root, tables->levels);
-	tables->root = NULL;
 }
 
 bool page_tables_find(const struct page_tables *tables, u64 from, u64 *to, u64 *page_size,

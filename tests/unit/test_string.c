@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #define memcpy image_memcpy
-#define memmove image_memmove
 #define memset image_memset
 #define memcmp image_memcmp
 #define strlen image_strlen
@@ -17,7 +16,6 @@
 #define strncmp image_strncmp
 #include "../../lib/string.c"
 #undef memcpy
-#undef memmove
 #undef memset
 #undef memcmp
 #undef strlen
@@ -31,20 +29,10 @@ static void fill(u8 *bytes) {
 		bytes[i] = (u8)(i * 7 + 1);
 }
 
-static void copies_and_moves_every_overlap(void **state) {
+static void copies_no_more_than_asked(void **state) {
 	u8 ours[SIZE], theirs[SIZE];
 
 	(void)state;
-	for (size_t from = 0; from < 24; from++)
-		for (size_t to = 0; to < 24; to++)
-			for (size_t count = 0; count < SIZE - 24; count++) {
-				fill(ours);
-				fill(theirs);
-				assert_ptr_equal(image_memmove(ours + to, ours + from, count),
-						 ours + to);
-				memmove(theirs + to, theirs + from, count);
-				assert_memory_equal(ours, theirs, SIZE);
-			}
 	fill(theirs);
 	for (size_t count = 0; count <= SIZE; count++) {
 		image_memset(ours, 0, SIZE);
@@ -92,7 +80,7 @@ static void compares_as_unsigned_bytes(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(copies_and_moves_every_overlap),
+		cmocka_unit_test(copies_no_more_than_asked),
 		cmocka_unit_test(fills_no_more_than_asked),
 		cmocka_unit_test(compares_as_unsigned_bytes),
 	};
