@@ -45,7 +45,8 @@ static void say_acs(const struct pci_function *f, struct text_sink *out) {
 	else if (f->pcie_type == PCIE_NONE)
 		text_print(out, " is conventional PCI");
 	else if (!acs_controls_fail(f))
-		text_print(out, " has no ACS");
+		text_print(out, " has no ACS%s",
+			   f->config_size == PCI_CONFIG_SIZE ? " that can be seen" : "");
 	else {
 		text_print(out, " has ACS with ");
 		acs_say(acs_missing(f), out);

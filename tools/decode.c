@@ -131,15 +131,12 @@ static void decode_table(struct report *report, const struct decoder *decoder,
 	fputs(report->json ? "}\n" : "\n", report->out);
 }
 
-static bool decode_file(struct report *report, const char *path) {
+bool decode_file(struct report *report, const char *path, char *error, size_t error_size) {
 	struct table_file file;
-	char error[128];
 	u32 found = 0;
 
-	if (!table_file_read(&file, path, error, sizeof(error))) {
-		fprintf(stderr, "bulkhead: %s: %s\n", path, error);
+	if (!table_file_read(&file, path, error, error_size))
 		return false;
-	}
 	for (u32 i = 0; i < file.count; i++) {
 		const struct decoder *decoder = decoder_of(&file.tables[i]);
 
@@ -150,15 +147,16 @@ static bool decode_file(struct report *report, const char *path) {
 	}
 	table_file_free(&file);
 	if (!found)
-		fprintf(stderr,
-			"bulkhead: %s: no DMAR, IVRS or MCFG table of at most 1 MiB in it, neither as bytes nor as "
-			"acpidump prints them\n",
-			path);
+		snprintf(
+			error, error_size,
+			"no DMAR, IVRS or MCFG table of at most 1 MiB in it, neither as bytes nor as "
+			"acpidump prints them");
 	return found;
 }
 
 int command_acpi(int argc, char **argv) {
 	struct report report = {.out = stdout};
+	char error[256];
 	int files = 0;
 	bool fine = true;
 
@@ -173,7 +171,9 @@ int command_acpi(int argc, char **argv) {
 	if (!files)
 		return COMMAND_WRONG_USE;
 	for (int i = 0; i < argc; i++)
-		if (argv[i][0] != '-')
-			fine &= decode_file(&report, argv[i]);
+		if (argv[i][0] != '-' && !decode_file(&report, argv[i], error, sizeof(error))) {
+			fprintf(stderr, "bulkhead: %s: %s\n", argv[i], error);
+			fine = false;
+		}
 	return fflush(stdout) || !fine ? COMMAND_FAILED : COMMAND_FINE;
 }

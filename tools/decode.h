@@ -15,6 +15,12 @@ void decode_dmar(struct report *report, struct acpi_table table);
 void decode_ivrs(struct report *report, struct acpi_table table);
 void decode_mcfg(struct report *report, struct acpi_table table);
 
+/*
+ * Prints the tables of a file that there are decoders for. False, with words in ERROR, when it cannot be
+ * read or holds none.
+ */
+bool decode_file(struct report *report, const char *path, char *error, size_t error_size);
+
 /* Is any of COUNT bytes not zero? */
 bool decode_any(const u8 *bytes, u32 count);
 /* Warns of bytes that ought to be zero. */

@@ -4,8 +4,13 @@
 #include "decode.h"
 #include "decode_ivhd.h"
 
-#define IVRS_INFO 36 /* u32 */
-#define IVRS_RESERVED 40
+struct ivrs_header {
+	struct acpi_header header;
+	u32 info;
+	u8 reserved[8];
+} ACPI_PACKED;
+ACPI_SIZE(ivrs_header, DECODE_IVRS_BYTES);
+
 #define INFO_RESERVED (BITS(31, 23) | BITS(4, 2))
 #define IVMD_FLAGS (IVMD_UNITY | IVMD_READ | IVMD_WRITE | IVMD_EXCLUSION)
 
@@ -74,7 +79,8 @@ static void fixed_fields(struct report *r, struct acpi_table table) {
 		{BIT(1), "firmware had DMA remapping on"},
 		{BIT(22), "HyperTransport's address range is reserved"},
 		{0}};
-	u32 info = *(const u32 *)(const void *)(table.data + IVRS_INFO);
+	const struct ivrs_header *header = (const void *)table.data;
+	u32 info = header->info;
 
 	if (!r->json)
 		fputs("  ", r->out);
@@ -84,8 +90,8 @@ static void fixed_fields(struct report *r, struct acpi_table table) {
 	report_words(r, "physical addresses of %u bits", info >> 8 & 0x7f);
 	report_words(r, "virtual ones of %u", info >> 15 & 0x7f);
 	if (info & INFO_RESERVED)
-		report_warn(r, IVRS_INFO, "reserved bits are set");
-	decode_reserved(r, table, IVRS_RESERVED, DECODE_IVRS_BYTES - IVRS_RESERVED);
+		report_warn(r, offsetof(struct ivrs_header, info), "reserved bits are set");
+	decode_reserved(r, table, offsetof(struct ivrs_header, reserved), sizeof(header->reserved));
 }
 
 void decode_ivrs(struct report *report, struct acpi_table table) {

@@ -38,10 +38,13 @@ static char *read_all(const char *path, size_t *size, char *error, size_t error_
 		fine = true;
 	if (stream)
 		fclose(stream);
-	if (fine && text) {
-		text[*size] = '\0';
-		return text;
+	larger = fine ? realloc(text, *size + 1) : NULL; /* no more than there is */
+	if (larger) {
+		larger[*size] = '\0';
+		return larger;
 	}
+	if (fine)
+		snprintf(error, error_size, "no memory");
 	free(text);
 	return NULL;
 }
@@ -103,14 +106,14 @@ static bool parse_text(struct table_file *file, char *text, char *error, size_t 
 			continue;
 		}
 		u32 count = parse_row(line, &offset, row);
-		struct acpi_table *table = file->tables + file->count - 1;
+		struct acpi_table *table = file->count ? &file->tables[file->count - 1] : NULL;
 
 		if (!count)
 			continue;
-		if (!file->count || offset != table->size) {
+		if (!table || offset != table->size) {
 			snprintf(error, error_size, "line %u: %s", number,
-				 file->count ? "rows of the table are missing or out of order"
-					     : "bytes before any table's name");
+				 table ? "rows of the table are missing or out of order"
+				       : "bytes before any table's name");
 			return false;
 		}
 		memcpy(end, row, count);

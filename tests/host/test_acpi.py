@@ -308,10 +308,11 @@ def test_files_without_tables(bulkhead, tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "junk").write_bytes(b"hello\n")
     (tmp_path / "other").write_bytes(fixed(b"FACP" + bytes(240)))
+    (tmp_path / "headless").write_text("    0000: 44 4D\n RSDT @ 0x00\n")
     (tmp_path / "rows").write_text("DMAR @ 0x0000000000000000\n    0000: 44 4D\n    0010: 41 52\n")
     with open(tmp_path / "huge", "wb") as huge:
         huge.truncate(1 << 32)
-    for name, words in (("empty", "empty"), ("junk", "no DMAR"), ("other", "no DMAR"), ("rows", "line 3"), ("huge", "too large"),
+    for name, words in (("empty", "empty"), ("junk", "no DMAR"), ("other", "no DMAR"), ("rows", "line 3"), ("headless", "line 1"), ("huge", "too large"),
                         ("absent", "No such file"), (".", "Is a directory")):
         done = bulkhead("acpi", tmp_path / name, status=1)
         assert words in done.stderr and done.stdout == "", name

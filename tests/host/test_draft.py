@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`bulkhead draft`: a file that the rules accept, with names that people know."""
+import re
+
+import pytest
+
+from comparison import captured_machines
+from conftest import ORACLE, corpus
+
+
+def arguments(name):
+    return ["--lspci", ORACLE / name / "lspci.txt", "--acpi", ORACLE / name / "dmar.bin", "--acpi", ORACLE / name / "mcfg.bin"]
+
+
+def with_images(tmp_path, text):
+    """The draft where its images lie beside it."""
+    for image in ("vmlinuz", "initrd.img"):
+        (tmp_path / image).write_bytes(b"\x7fELF" + bytes(4092))
+    path = tmp_path / "bulkhead.conf"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", captured_machines())
+def test_drafts_are_accepted(bulkhead, tmp_path, name):
+    text = bulkhead("draft", *arguments(name)).stdout
+    assert text.count("\n[partition ") >= 1
+    done = bulkhead("check", with_images(tmp_path, text), *arguments(name), status=None)
+    errors = [line for line in done.stdout.splitlines() if " error[" in line]
+    assert not errors
+
+
+def test_names_come_from_pci_ids(bulkhead):
+    text = bulkhead("draft", *arguments("q35-1")).stdout
+    assert re.search(r"^# 0000:12:02\.0: nic 8086:100e Intel Corporation 82540EM", text, re.MULTILINE)
+
+
+def test_trust_that_would_split_is_offered(bulkhead):
+    machine = corpus("pci") / "full" / "pci-full-731e91e004.lspci.txt"
+    text = bulkhead("draft", "--lspci", machine).stdout
+    for port in ("0000:02:08.0", "0000:02:09.0", "0000:02:0a.0"):
+        assert re.search(rf"^# trust = {re.escape(port)} ", text, re.MULTILINE)
+    assert "NVIDIA Corporation GA102" in text
