@@ -21,6 +21,10 @@ static u32 pm_timer_port(const struct acpi_tables *tables) {
 	return fadt[FADT_PM_TIMER_BLOCK] | (u32)fadt[FADT_PM_TIMER_BLOCK + 1] << 8;
 }
 
+void clock_stall(u32 milliseconds) {
+	firmware.services->Stall((UINTN)milliseconds * 1000);
+}
+
 /* kHz over one sample; 0 when the timer stands still. */
 static u64 sample_pm_timer(u16 port) {
 	u32 begin = port_read32(port) & PM_TIMER_MASK;

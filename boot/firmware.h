@@ -52,6 +52,7 @@ void acpi_find(struct acpi_tables *tables);
 /* boot/clock.c */
 u64 clock_tsc_khz(const struct acpi_tables *tables);
 u64 clock_unix_seconds(void);
+void clock_stall(u32 milliseconds);
 
 /* boot/power.c: where and what to write to switch the machine off; unchanged when that is not found. */
 void power_off_find(const struct acpi_tables *tables, u16 *port, u16 *value);

@@ -12,6 +12,9 @@
 #define ARENA_LAST (256 * MIB)
 #define ARENA_REST (640 * KIB) /* for the plan of the file, made up to three times, and words */
 #define FUNCTION_REST (2 * sizeof(struct pci_function) + 512) /* groups, and trials of them */
+/* What config_preview() needs: bytes, and bytes for each one of the file. */
+#define PREVIEW_BYTES (64 * KIB)
+#define PREVIEW_SHARE 16
 #define BELOW_4G 0xffffffffull
 #define BELOW_1M 0x9ffffull
 #define SERIAL_DEFAULT 0x3f8
@@ -23,6 +26,7 @@ static struct arena arena;
 static struct inventory inventory;
 static struct iommu iommu;
 static struct boot_info boot;
+static struct config_preview preview;
 static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
 
 #define CPUID_X2APIC BIT(21) /* 1 ECX */
@@ -74,7 +78,9 @@ static bool find_functions(const struct acpi_tables *tables, u64 bytes) {
 	bool found;
 
 	arena = (struct arena){.base = firmware_allocate(bytes, UINT64_MAX), .size = bytes};
-	inventory = (struct inventory){.arena = &arena};
+	inventory = (struct inventory){.arena = &arena,
+				       .requests = preview.requests,
+				       .request_count = preview.request_count};
 	if (!arena.base)
 		return false;
 	madt_parse(&inventory, tables->madt);
@@ -83,15 +89,17 @@ static bool find_functions(const struct acpi_tables *tables, u64 bytes) {
 	boot.config = machine_config_access(&inventory);
 	/* Sizing moves registers for a moment: no firmware driver may look meanwhile. */
 	level = firmware.services->RaiseTPL(TPL_HIGH_LEVEL);
-	found = pci_enumerate(&inventory, boot.config, true);
+	found = pci_enumerate(&inventory, boot.config, clock_stall);
 	firmware.services->RestoreTPL(level);
 	return found && arena.size - arena.used >=
 				ARENA_REST + (u64)inventory.function_count * FUNCTION_REST;
 }
 
 static bool build_inventory(const struct acpi_tables *tables) {
+	u32 keep = firmware_held();
+
 	for (u64 bytes = ARENA_FIRST; !find_functions(tables, bytes); bytes *= 4) {
-		firmware_release(0);
+		firmware_release(keep);
 		if (bytes < ARENA_LAST)
 			continue;
 		say("error: firmware has no memory for this machine's PCI functions, or they do not fit "
@@ -241,24 +249,17 @@ static _Noreturn void take_over(void) {
 	machine_start(&boot);
 }
 
-static EFI_STATUS run(const struct acpi_tables *tables) {
+static EFI_STATUS run(const struct acpi_tables *tables, const char *text, u64 length) {
 	struct survey_facts facts = {.iommu = &iommu, .processor = "unsupported"};
-	struct group_trust *trusts = NULL;
-	u32 trust_count = 0;
-	u64 length = 0;
-	bool wanted = load_option("survey");
-	char *text = wanted ? NULL : file_read(CONFIG_NAME, &length);
 
 	facts.processor_fault = choose_processor_kind();
 	if (boot.vcpu_ops)
 		facts.processor = boot.vcpu_ops->name;
-	if (text)
-		config_trusts(text, length, &arena, &trusts, &trust_count);
-	if (!groups_derive(&inventory, trusts, trust_count)) {
+	if (!groups_derive(&inventory, preview.trusts, preview.trust_count)) {
 		say("error: no memory left for isolation groups");
 		return EFI_OUT_OF_RESOURCES;
 	}
-	if (!text && !wanted)
+	if (!text && !load_option("survey"))
 		say("survey: no %s beside the image or at the root of its volume", CONFIG_NAME);
 	if (!text) {
 		if (inventory.interrupt_remapping)
@@ -274,12 +275,23 @@ static EFI_STATUS run(const struct acpi_tables *tables) {
 	take_over();
 }
 
+/* What is asked for outlives every arena that functions do not fit into. */
+static void read_preview(const char *text, u64 length) {
+	struct arena early = {.size = PREVIEW_BYTES + PREVIEW_SHARE * length};
+
+	early.base = firmware_allocate(early.size, UINT64_MAX);
+	if (early.base)
+		config_preview(text, length, &early, &preview);
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
 	EFI_GUID guid = LOADED_IMAGE_PROTOCOL;
 	struct acpi_tables tables;
-	EFI_STATUS status;
+	EFI_STATUS status = EFI_LOAD_ERROR;
+	u64 length = 0;
+	const char *text;
 
 	firmware = (struct firmware){
 		.image = image, .system = system, .services = system->BootServices};
@@ -291,11 +303,14 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
 	screen_start();
 	say("version %s", BULKHEAD_VERSION);
 	acpi_find(&tables);
-	status = EFI_LOAD_ERROR;
+	text = load_option("survey") ? NULL : file_read(CONFIG_NAME, &length);
+	if (text)
+		read_preview(text, length);
 	if (build_inventory(&tables)) {
-		status = run(&tables);
+		status = run(&tables, text, length);
 		acs_restore(&inventory, boot.config);
 	}
+	sriov_restore(&inventory, boot.config, clock_stall);
 	firmware_release(0);
 	say("returning to firmware; nothing was changed");
 	screen_stop();

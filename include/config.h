@@ -65,12 +65,20 @@ struct diagnostics {
 	u32 dropped;
 };
 
+/* What decides which functions there are and how they are grouped, before the rules are checked. */
+struct config_preview {
+	struct group_trust *trusts;
+	u32 trust_count;
+	struct sriov_request *requests; /* for the inventory, before pci_enumerate() */
+	u32 request_count;
+};
+
 /*
- * Reads the [hypervisor] section's "trust" lines only: groups are derived after that and before
- * config_plan(). Malformed lines are left for config_plan() to report.
+ * Reads the [hypervisor] section's "trust" and "sriov" lines only. Malformed ones are left for
+ * config_plan() to report. False when the arena is full.
  */
-bool config_trusts(const char *text, size_t length, struct arena *arena,
-		   struct group_trust **trusts, u32 *count);
+bool config_preview(const char *text, size_t length, struct arena *arena,
+		    struct config_preview *preview);
 /*
  * Checks every rule of the file against the inventory and fills PLAN. LOOKUP may be NULL (images
  * are not checked then). Returns true when there is no error; all errors are in DIAGNOSTICS, in

@@ -4,11 +4,19 @@
 
 /*
  * Finds every function behind the windows of the inventory (segment 0, all buses, when there is
- * none), with capabilities and, when SIZE_BARS is set, BAR sizes. Starts at the first bus of each
- * window, follows bridges by their bus numbers, and then looks at buses that no bridge leads to
- * (further host bridges). Fills functions, sorted. False when the arena is full.
+ * none), with capabilities and BARs: their sizes only where ACCESS can write. Starts at the first bus
+ * of each window, follows bridges by their bus numbers, and then looks at buses that no bridge leads
+ * to (further host bridges). Virtual functions that the inventory's requests ask for are switched on;
+ * in a snapshot they are made up from their physical function. WAIT sleeps for milliseconds; it may be
+ * NULL without requests or write. Fills functions, sorted. False when the arena is full.
  */
-bool pci_enumerate(struct inventory *inventory, const struct pci_access *access, bool size_bars);
+bool pci_enumerate(struct inventory *inventory, const struct pci_access *access,
+		   void (*wait)(u32 milliseconds));
+/* Switches off the virtual functions that pci_enumerate() has switched on. */
+void sriov_restore(const struct inventory *inventory, const struct pci_access *access,
+		   void (*wait)(u32 milliseconds));
+/* The first request for virtual functions of PHYSICAL; NULL: none. */
+struct sriov_request *sriov_request(const struct inventory *inventory, struct pci_address physical);
 
 /* Switches on every ACS control that isolation asks for, on every function that has ACS; keeps the firmware's. */
 void acs_enable(struct inventory *inventory, const struct pci_access *access);

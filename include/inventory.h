@@ -100,6 +100,16 @@ struct group {
 	u32 reason_count;
 };
 
+/* Virtual functions that the file asks for; the first two are filled in before functions are enumerated. */
+struct sriov_request {
+	struct pci_address physical;
+	u32 count;
+	u32 limit; /* how many there can be */
+	const char *refusal; /* why it cannot be; NULL: they are on, or in a snapshot would be */
+	u16 control; /* as the firmware left it: the register at AT */
+	u16 at; /* 0: nobody has looked there */
+};
+
 struct inventory_warning {
 	const char *text;
 };
@@ -125,6 +135,8 @@ struct inventory {
 	u32 group_count;
 	struct reserved_region *regions;
 	u32 region_count;
+	struct sriov_request *requests;
+	u32 request_count;
 	struct inventory_warning *warnings;
 	u32 warning_count;
 	u64 tsc_khz;

@@ -170,13 +170,22 @@ enum ats_register { ATS_CONTROL = 6, ATS_SIZE = 8 };
 
 enum sriov_register {
 	SRIOV_CONTROL = 0x08,
+	SRIOV_INITIAL_VFS = 0x0c,
+	SRIOV_TOTAL_VFS = 0x0e,
 	SRIOV_NUM_VFS = 0x10,
 	SRIOV_OFFSET = 0x14,
 	SRIOV_STRIDE = 0x16,
 	SRIOV_VF_DEVICE_ID = 0x1a,
+	SRIOV_PAGE_SIZES = 0x1c, /* that are supported */
+	SRIOV_PAGE_SIZE = 0x20,
+	SRIOV_BAR0 = 0x24,
 	SRIOV_SIZE = 0x40,
 };
 #define SRIOV_VF_ENABLE (1u << 0)
+#define SRIOV_VF_MEMORY (1u << 3)
+#define SRIOV_ARI_HIERARCHY (1u << 4)
+#define SRIOV_PAGE_4K (1u << 0)
+#define SRIOV_DELAY 100 /* milliseconds from switching on to the first access */
 
 /* One control register for each BAR that can be resized; their number is in the first. */
 enum resizable_bar_register {

@@ -20,7 +20,8 @@ struct pci_saved_register {
 	u32 value;
 	u32 must_hold; /* bits without which the function is of no use: BARs */
 };
-#define PCI_SAVED_REGISTERS (3 * PCI_BARS + 4) /* sizes and halves of BARs, and single ones */
+#define PCI_SAVED_REGISTERS                                                                        \
+	(4 * PCI_BARS + 8) /* sizes and halves of BARs, virtual ones, and single ones */
 struct pci_saved {
 	u32 count;
 	struct pci_saved_register registers[PCI_SAVED_REGISTERS];

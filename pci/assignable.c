@@ -15,12 +15,6 @@ const char *pci_refusal(const struct inventory *inventory, u32 function) {
 		return "hides devices behind itself (switch VMD off in the firmware's setup)";
 	if (f->cxl_cache || f->quirks & QUIRK_COHERENT)
 		return "may reach memory by host addresses, which no IOMMU translates (CXL.cache)";
-	/*
-	 * A virtual function has no BARs of its own to size: where its registers are is told by its
-	 * physical function only, so a guest would get a device without registers.
-	 */
-	if (f->physical != NONE)
-		return "is a virtual function, whose registers only its physical function tells";
 	/* More requester IDs than anybody keeps track of: part of its requests would stay blocked. */
 	if (pci_dma_aliases(inventory, function, aliases, ARRAY_SIZE(aliases)) > GROUP_ALIASES)
 		return "sends with more requester IDs than are kept track of";

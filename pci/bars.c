@@ -12,12 +12,10 @@ static u32 probe(const struct pci_access *access, const struct pci_function *f, 
 	return mask;
 }
 
-static void bar_read(const struct pci_access *access, struct pci_function *f, u32 index,
-		     bool size) {
-	u32 offset = PCI_BAR0 + 4 * index;
+static void bar_read(const struct pci_access *access, const struct pci_function *f, u32 offset,
+		     struct pci_bar *bar, bool size) {
 	u32 raw = config_read(access, f->address, offset, 4);
 	u32 bits = raw & PCI_BAR_IO ? PCI_BAR_IO_MASK : PCI_BAR_MEMORY_MASK;
-	struct pci_bar *bar = &f->bars[index];
 
 	bar->io = raw & PCI_BAR_IO;
 	bar->base = raw & bits;
@@ -46,37 +44,44 @@ static bool may_size(const struct pci_function *f) {
 	return !pci_is_ioapic(f) && class != PCI_CLASS_HOST_BRIDGE && class != PCI_CLASS_IOMMU;
 }
 
-void bars_read(struct inventory *inventory, const struct pci_access *access, struct pci_function *f,
-	       bool size) {
-	bool bridge = f->header_type == PCI_HEADER_BRIDGE;
-	u32 count = bridge ? 2 : PCI_BARS;
-	u32 rom_offset = bridge ? PCI_BRIDGE_ROM : PCI_ROM;
-	u32 command = config_read(access, f->address, PCI_COMMAND, 2);
-	struct pci_bar *rom = &f->bars[PCI_BAR_ROM];
+void bars_read_at(struct inventory *inventory, const struct pci_access *access,
+		  const struct pci_function *f, u32 offset, u32 count, struct pci_bar *bars,
+		  u32 control, u32 decode) {
+	u32 before = config_read(access, f->address, control, 2);
+	bool size = access->write && may_size(f);
 	char text[PCI_TEXT_SIZE];
 
-	if (f->header_type > PCI_HEADER_BRIDGE)
-		return;
-	size = size && access->write && may_size(f);
 	if (size)
-		config_write(access, f->address, PCI_COMMAND, 2,
-			     command & ~(u32)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+		config_write(access, f->address, control, 2, before & ~decode);
 	for (u32 i = 0; i < count; i++) {
-		struct pci_bar *bar = &f->bars[i];
+		struct pci_bar *bar = &bars[i];
 
-		bar_read(access, f, i, size);
+		bar_read(access, f, offset + 4 * i, bar, size);
 		if (!bar->is_64bit || ++i < count)
 			continue;
 		inventory_warn(inventory, "%s: BAR %u claims 64 bits, but is the last one",
 			       pci_text(text, f->address), i - 1);
 		*bar = (struct pci_bar){0};
 	}
-	rom->base = config_read(access, f->address, rom_offset, 4) & PCI_ROM_MASK;
-	if (!size)
+	if (size)
+		config_write(access, f->address, control, 2, before);
+}
+
+void bars_read(struct inventory *inventory, const struct pci_access *access,
+	       struct pci_function *f) {
+	bool bridge = f->header_type == PCI_HEADER_BRIDGE;
+	u32 rom_offset = bridge ? PCI_BRIDGE_ROM : PCI_ROM;
+	struct pci_bar *rom = &f->bars[PCI_BAR_ROM];
+
+	if (f->header_type > PCI_HEADER_BRIDGE)
 		return;
-	rom->size = probe(access, f, rom_offset, PCI_ROM_MASK);
+	bars_read_at(inventory, access, f, PCI_BAR0, bridge ? 2 : PCI_BARS, f->bars, PCI_COMMAND,
+		     PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+	rom->base = config_read(access, f->address, rom_offset, 4) & PCI_ROM_MASK;
+	if (!access->write || !may_size(f))
+		return;
+	rom->size = probe(access, f, rom_offset, PCI_ROM_MASK); /* that leaves it switched off */
 	rom->size &= -rom->size;
-	config_write(access, f->address, PCI_COMMAND, 2, command);
 }
 
 void pci_open_path(const struct inventory *inventory, u32 function,

@@ -14,6 +14,8 @@ struct virtual_range {
 	u32 stride;
 	u32 count;
 	u16 device;
+	bool supposed; /* in a snapshot, which need not have them */
+	struct pci_bar bars[PCI_BARS]; /* of the first one; those of the others follow */
 };
 
 /*
@@ -25,7 +27,7 @@ struct scan {
 	struct inventory *inventory;
 	const struct pci_access *access;
 	u16 segment;
-	bool size_bars;
+	void (*wait)(u32 milliseconds);
 	bool reachable[BUSES]; /* in a window */
 	bool settled[BUSES]; /* first of a window, or a bridge leads there */
 	u32 bridge[BUSES]; /* index of the bridge in whose range it is, or NONE */
@@ -35,6 +37,11 @@ struct scan {
 
 static bool answers(const struct scan *s, struct pci_address address) {
 	return (u16)config_read(s->access, address, PCI_VENDOR_ID, 2) != 0xffff;
+}
+
+/* The same for virtual functions, which show no vendor. */
+static bool answers_as_virtual(const struct scan *s, struct pci_address address) {
+	return config_read(s->access, address, PCI_REVISION, 4) != PCI_ABSENT;
 }
 
 /* Takes note of where a bridge says that it leads to. */
@@ -69,23 +76,84 @@ static void follow_bridge(struct scan *s, u32 index) {
 			       text, secondary, subordinate);
 }
 
+static bool is_below_link(const struct scan *s, u8 bus) {
+	u32 port = s->bridge[bus];
+
+	return port != NONE && pcie_link_type(s->inventory->functions[port].pcie_type);
+}
+
+/* With ARI all 256 numbers are functions of one device. */
+static bool uses_ari(const struct scan *s, const struct pci_function *f) {
+	const struct pci_function *above;
+
+	if (!f->ari || !is_below_link(s, f->address.bus))
+		return false;
+	above = &s->inventory->functions[s->bridge[f->address.bus]];
+	return config_read(s->access, above->address, above->pcie + PCIE_DEVICE_CONTROL2, 2) &
+	       PCIE_CONTROL2_ARI_FORWARDING;
+}
+
+/* The bridge above a physical function at bus OWN leads to all of RANGE, and no other does. */
+static bool is_reached(const struct scan *s, u8 own, const struct virtual_range *range, bool ari) {
+	bool one_device = is_below_link(s, own) && !ari;
+
+	for (u32 i = 0; i < range->count; i++) {
+		u32 id = range->first + i * range->stride, bus = id >> 8;
+
+		if (bus == own ? one_device && id % BUS_FUNCTIONS >= FUNCTIONS
+			       : bus >= BUSES || !s->reachable[bus] || s->settled[bus] ||
+					 s->bridge[bus] == NONE || s->bridge[bus] != s->bridge[own])
+			return false;
+	}
+	return true;
+}
+
+/* Switches RANGE on (in a snapshot nothing is); false: the request has a refusal. */
+static bool start(const struct scan *s, const struct pci_function *f, struct sriov_request *request,
+		  const struct virtual_range *range, bool ari) {
+	u32 at = f->sriov + SRIOV_CONTROL, control = config_read(s->access, f->address, at, 2);
+
+	if (!range->count || !is_reached(s, f->address.bus, range, ari))
+		request->refusal = "the port above has no bus numbers, or no ARI, for them";
+	for (u32 i = 0; i < PCI_BARS; i++)
+		if (!range->bars[i].base && (range->bars[i].size || range->bars[i].is_64bit))
+			request->refusal = "firmware has not placed their registers";
+	if (!request->refusal && s->access->write) {
+		control |= SRIOV_VF_ENABLE | SRIOV_VF_MEMORY;
+		config_write(s->access, f->address, at, 2, control);
+		s->wait(SRIOV_DELAY);
+	}
+	return !request->refusal;
+}
+
 /* Virtual functions answer with all ones as their vendor: they are found by arithmetic. */
 static bool note_virtual(struct scan *s, u32 physical) {
 	const struct pci_function *f = &s->inventory->functions[physical];
+	struct sriov_request *request = sriov_request(s->inventory, f->address);
+	bool ari = uses_ari(s, f);
+	bool wanted = request && sriov_prepare(s->access, f, request, ari);
+	bool supposed = wanted && !s->access->write;
 	u32 at = f->sriov;
-	u32 control = config_read(s->access, f->address, at + SRIOV_CONTROL, 2);
 	u32 offset = config_read(s->access, f->address, at + SRIOV_OFFSET, 2);
+	u32 count = config_read(s->access, f->address, at + SRIOV_NUM_VFS, 2);
 	struct virtual_range range = {
 		.physical = physical,
 		.first = pci_requester_id(f->address) + offset,
 		.stride = config_read(s->access, f->address, at + SRIOV_STRIDE, 2),
-		.count = config_read(s->access, f->address, at + SRIOV_NUM_VFS, 2),
+		.count = supposed ? request->count : count,
 		.device = (u16)config_read(s->access, f->address, at + SRIOV_VF_DEVICE_ID, 2),
+		.supposed = supposed,
 	};
+	bool on = config_read(s->access, f->address, at + SRIOV_CONTROL, 2) & SRIOV_VF_ENABLE;
 
-	if (!(control & SRIOV_VF_ENABLE) || !offset || (!range.stride && range.count > 1))
-		return true;
+	if (!offset || (!range.stride && range.count > 1))
+		range.count = 0;
 	range.stride = (u32)max_u64(range.stride, 1);
+	if (wanted || on)
+		bars_read_at(s->inventory, s->access, f, at + SRIOV_BAR0, PCI_BARS, range.bars,
+			     at + SRIOV_CONTROL, SRIOV_VF_MEMORY);
+	if (wanted ? !start(s, f, request, &range, ari) : !on)
+		return true;
 	s->ranges = arena_grow(s->inventory->arena, s->ranges, s->range_count, sizeof(range));
 	if (s->ranges)
 		s->ranges[s->range_count++] = range;
@@ -125,7 +193,7 @@ static void read_header(const struct pci_access *access, struct pci_function *f)
 	}
 }
 
-/* Has the physical function's IDs and place, and neither BARs nor a pin of its own. */
+/* Has the physical function's IDs and place, its part of the common BARs, and no pin. */
 static void become_virtual(struct pci_function *f, const struct pci_function *physical,
 			   const struct virtual_range *range) {
 	f->physical = range->physical;
@@ -134,6 +202,11 @@ static void become_virtual(struct pci_function *f, const struct pci_function *ph
 	f->device = range->device;
 	f->multifunction = false;
 	f->interrupt_pin = 0;
+	for (u32 i = 0; i < PCI_BARS; i++) {
+		f->bars[i] = range->bars[i];
+		f->bars[i].base += (pci_requester_id(f->address) - range->first) / range->stride *
+				   f->bars[i].size;
+	}
 }
 
 /* Adds a function, a virtual one of RANGE if that is not NULL. False when the arena is full. */
@@ -150,12 +223,17 @@ static bool add(struct scan *s, struct pci_address address, const struct virtual
 	inventory->functions = arena_grow(inventory->arena, inventory->functions, index, sizeof(f));
 	if (!inventory->functions)
 		return false;
+	if (range && !answers_as_virtual(s, address)) /* it would be much like the physical one */
+		f.address = inventory->functions[range->physical].address;
 	read_header(s->access, &f);
 	capabilities_read(inventory, s->access, &f);
+	if (pci_key(f.address) != pci_key(address))
+		f.acs = f.sriov = 0;
+	f.address = address;
 	if (range)
 		become_virtual(&f, &inventory->functions[range->physical], range);
 	else
-		bars_read(inventory, s->access, &f, s->size_bars);
+		bars_read(inventory, s->access, &f);
 	inventory->functions[index] = f;
 	inventory->function_count++;
 	if (f.header_type == PCI_HEADER_BRIDGE || f.header_type == PCI_HEADER_CARDBUS)
@@ -181,21 +259,11 @@ static bool is_populated(const struct scan *s, u8 bus) {
 	return false;
 }
 
-/* With ARI all 256 numbers are functions of one device. */
-static bool uses_ari(const struct scan *s, u32 port, const struct pci_function *f) {
-	const struct pci_function *above = &s->inventory->functions[port];
-
-	return f->ari &&
-	       config_read(s->access, above->address, above->pcie + PCIE_DEVICE_CONTROL2, 2) &
-		       PCIE_CONTROL2_ARI_FORWARDING;
-}
-
 static bool scan_bus(struct scan *s, u8 bus) {
-	u32 port = s->bridge[bus];
 	bool populated = is_populated(s, bus);
 	/* Some devices answer for numbers that they do not have. A snapshot has no such ghosts. */
 	bool live = s->access->write;
-	bool link = live && port != NONE && pcie_link_type(s->inventory->functions[port].pcie_type);
+	bool link = live && is_below_link(s, bus);
 	bool ari = false, single = false;
 
 	for (u32 devfn = 0; devfn < BUS_FUNCTIONS; devfn++) {
@@ -207,8 +275,7 @@ static bool scan_bus(struct scan *s, u8 bus) {
 
 		if (first)
 			single = false;
-		if (!real &&
-		    (!range || config_read(s->access, address, PCI_REVISION, 4) == PCI_ABSENT))
+		if (!real && !(range && (range->supposed || answers_as_virtual(s, address))))
 			continue;
 		if (!add(s, address, real ? NULL : range))
 			return false;
@@ -218,7 +285,7 @@ static bool scan_bus(struct scan *s, u8 bus) {
 		if (real && first)
 			single = live && !f->multifunction;
 		if (real && devfn == 0)
-			ari = link && uses_ari(s, port, f);
+			ari = link && uses_ari(s, f);
 	}
 	return true;
 }
@@ -271,7 +338,8 @@ static bool scan_segment(struct scan *s) {
 	return true;
 }
 
-bool pci_enumerate(struct inventory *inventory, const struct pci_access *access, bool size_bars) {
+bool pci_enumerate(struct inventory *inventory, const struct pci_access *access,
+		   void (*wait)(u32 milliseconds)) {
 	u32 segment = next_segment(inventory, 0);
 
 	inventory->functions = NULL;
@@ -280,7 +348,7 @@ bool pci_enumerate(struct inventory *inventory, const struct pci_access *access,
 		struct scan s = {.inventory = inventory,
 				 .access = access,
 				 .segment = (u16)segment,
-				 .size_bars = size_bars};
+				 .wait = wait};
 
 		if (!scan_segment(&s))
 			return false;

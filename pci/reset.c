@@ -115,12 +115,27 @@ static void save_bars(const struct pci_function *f, struct pci_saved *saved) {
 		u32 mask = bar->io ? PCI_BAR_IO_MASK : PCI_BAR_MEMORY_MASK;
 		u32 offset = PCI_BAR0 + 4 * i;
 
-		if (!bar->size)
+		if (!bar->size || f->physical != NONE) /* a virtual function's are not its own */
 			continue;
 		save(saved, offset, 4, (u32)bar->base, mask);
 		if (bar->is_64bit)
 			save(saved, offset + 4, 4, (u32)(bar->base >> 32), ~0u);
 	}
+}
+
+/* Its own reset switches virtual functions off. In the order in which they are switched on. */
+static void save_virtual(const struct target *t, struct pci_saved *saved) {
+	u32 at = t->info->sriov;
+
+	if (!at || !(read(t, at + SRIOV_CONTROL, 2) & SRIOV_VF_ENABLE))
+		return;
+	for (u32 i = 0; i <= PCI_BARS; i++) /* the page size comes before the BARs */
+		save(saved, at + SRIOV_PAGE_SIZE + 4 * i, 4,
+		     read(t, at + SRIOV_PAGE_SIZE + 4 * i, 4), 0);
+	save(saved, at + SRIOV_CONTROL, 2, read(t, at + SRIOV_CONTROL, 2) & ~(u32)SRIOV_VF_ENABLE,
+	     0);
+	save(saved, at + SRIOV_NUM_VFS, 2, read(t, at + SRIOV_NUM_VFS, 2), ~0u);
+	save(saved, at + SRIOV_CONTROL, 2, read(t, at + SRIOV_CONTROL, 2), SRIOV_VF_ENABLE);
 }
 
 void pci_config_save(const struct pci_function *f, const struct pci_access *access,
@@ -135,6 +150,7 @@ void pci_config_save(const struct pci_function *f, const struct pci_access *acce
 	for (u32 i = 0; i < count && i < PCI_BARS; i++, rebar += RESIZABLE_BAR_STRIDE)
 		save(saved, rebar, 4, read(&t, rebar, 4), 0);
 	save_bars(f, saved);
+	save_virtual(&t, saved);
 	save(saved, PCI_CACHE_LINE, 2, read(&t, PCI_CACHE_LINE, 2), 0);
 	if (f->acs)
 		save(saved, acs_control_offset(f), 2, f->acs_control, 0);
@@ -194,5 +210,7 @@ bool pci_reset_function(const struct inventory *inventory, u32 function,
 	if (!wait_ready(&t) || !pci_config_restore(f, access, &saved))
 		return false;
 	write(&t, PCI_COMMAND, 2, command | PCI_COMMAND_INTX_DISABLE);
+	if (f->sriov && read(&t, f->sriov + SRIOV_CONTROL, 2) & SRIOV_VF_ENABLE)
+		wait(SRIOV_DELAY);
 	return true;
 }

@@ -17,9 +17,20 @@ void capabilities_read(struct inventory *inventory, const struct pci_access *acc
 		       struct pci_function *f);
 /* Fills the ACS registers of a function that has the capability; its quirks must be known. */
 void acs_read(const struct pci_access *access, struct pci_function *f);
-/* Fills bars[]: addresses, and sizes when SIZE is set (decoding is off for that moment). */
-void bars_read(struct inventory *inventory, const struct pci_access *access, struct pci_function *f,
-	       bool size);
+/* Fills bars[]: addresses, and sizes where that can be found out (decoding is off for that moment). */
+void bars_read(struct inventory *inventory, const struct pci_access *access,
+	       struct pci_function *f);
+/* The same for COUNT registers at OFFSET, of which the bits DECODE of the register CONTROL are the decoding. */
+void bars_read_at(struct inventory *inventory, const struct pci_access *access,
+		  const struct pci_function *f, u32 offset, u32 count, struct pci_bar *bars,
+		  u32 control, u32 decode);
+
+/*
+ * Readies F for REQUEST, so that it tells where its virtual functions will be; false: the request has
+ * a refusal. ARI: the port above lets all 256 functions of a bus through.
+ */
+bool sriov_prepare(const struct pci_access *access, const struct pci_function *f,
+		   struct sriov_request *request, bool ari);
 
 static inline bool pci_is_ioapic(const struct pci_function *f) {
 	u8 interface = (u8)f->class_code;

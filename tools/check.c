@@ -46,14 +46,11 @@ static bool check(const char *path, const char *text, size_t length, struct mach
 	struct image_lookup lookup = {.find = find_image, .context = (void *)(uintptr_t)path};
 	struct diagnostics diagnostics = {.arena = &machine->arena};
 	struct file_sink output = file_sink(stdout);
-	struct group_trust *trusts = NULL;
 	const char *slash = strrchr(path, '/');
-	u32 trust_count = 0;
 	struct plan plan;
 	bool good;
 
-	if (!config_trusts(text, length, &machine->arena, &trusts, &trust_count) ||
-	    !groups_derive(inventory, trusts, trust_count)) {
+	if (!groups_derive(inventory, machine->preview.trusts, machine->preview.trust_count)) {
 		fprintf(stderr, "bulkhead: no memory\n");
 		return false;
 	}
@@ -79,6 +76,8 @@ int command_check(int argc, char **argv) {
 	if (!path)
 		return COMMAND_WRONG_USE;
 	text = read_file(path, &length);
+	options.config = text;
+	options.config_length = length;
 	if (text && machine_load(&machine, &options))
 		good = check(path, text, length, &machine);
 	if (text)

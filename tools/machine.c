@@ -145,8 +145,15 @@ bool machine_load(struct machine *machine, const struct machine_options *options
 		return false;
 	parse_tables(machine, "APIC", madt_parse);
 	parse_tables(machine, "MCFG", mcfg_parse);
-	if (!dump_windows(&machine->dump, inventory) ||
-	    !pci_enumerate(inventory, &machine->dump.access, false)) {
+	if ((options->config && !config_preview(options->config, options->config_length,
+						&machine->arena, &machine->preview)) ||
+	    !dump_windows(&machine->dump, inventory)) {
+		fprintf(stderr, "bulkhead: no memory\n");
+		return false;
+	}
+	inventory->requests = machine->preview.requests;
+	inventory->request_count = machine->preview.request_count;
+	if (!pci_enumerate(inventory, &machine->dump.access, NULL)) {
 		fprintf(stderr, "bulkhead: no memory\n");
 		return false;
 	}

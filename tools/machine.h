@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "config.h"
 #include "dump.h"
 #include "enumerate.h"
 #include "table_file.h"
@@ -12,6 +13,8 @@ struct machine_options {
 	const char *lspci; /* NULL: this machine */
 	const char *acpi[ACPI_FILES_MAX];
 	u32 acpi_count;
+	const char *config; /* text of a file that may ask for virtual functions, or NULL */
+	size_t config_length;
 };
 
 struct machine {
@@ -21,6 +24,7 @@ struct machine {
 	bool incomplete; /* not all of configuration space was seen: groups are an upper bound */
 	struct arena arena;
 	struct inventory inventory;
+	struct config_preview preview; /* of the options' file */
 };
 
 /*

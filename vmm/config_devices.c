@@ -146,6 +146,35 @@ bool read_trust(const struct entry *e) {
 	return *trust.reason;
 }
 
+bool read_sriov(const struct entry *e) {
+	struct config *config = e->config;
+	struct sriov_request *requests, request = {0};
+	const char *end = value_address(e->value, &request.physical);
+	u64 count;
+
+	if (!end || !value_is_blank(*end) ||
+	    !value_scan(end + value_blanks(end), "N$", &(u64){UINT16_MAX}, &count))
+		return false;
+	request.count = (u32)count;
+	request.refusal = "this machine has no such function, or it has no SR-IOV capability";
+	if (config->inventory && sriov_request(config->inventory, request.physical))
+		request = *sriov_request(config->inventory, request.physical);
+	for (u32 i = 0; i < config->request_count; i++)
+		if (pci_key(config->requests[i].physical) == pci_key(request.physical))
+			request.refusal = "a line above names it already";
+	if (config->inventory && request.refusal)
+		config_report(config, e->at, SRIOV_REFUSED, ADDRESS(request.physical), (u32)count,
+			      request.refusal, request.limit);
+	requests = arena_grow(config->arena, config->requests, config->request_count,
+			      sizeof(*requests));
+	config->exhausted |= !requests;
+	if (requests) {
+		config->requests = requests;
+		requests[config->request_count++] = request;
+	}
+	return true;
+}
+
 /* ---- groups and the IOMMU ---- */
 
 /* DRAFT has FIRST of GROUP, but not MISSING, of which OTHER (or NULL) owns one. */
@@ -203,6 +232,20 @@ static void check_group(struct config *config, const struct draft *draft,
 		report_split(config, draft, group, first, data, other);
 }
 
+/* Whoever controls virtual functions could take them away from others. */
+static void check_virtual(struct config *config, u32 physical) {
+	const struct owner *owner = &config->owners[physical];
+
+	for (u32 i = 0; i < config->inventory->function_count; i++) {
+		if (config->inventory->functions[i].physical != physical ||
+		    config->owners[i].draft == owner->draft)
+			continue;
+		config_report(config, owner->at, SRIOV_OWNER, owner->draft->plan->name,
+			      NAME(config, physical), NAME(config, i), NAME(config, i));
+		return;
+	}
+}
+
 void config_check_devices(struct config *config) {
 	const struct inventory *inventory = config->inventory;
 	struct place at = config->first_device;
@@ -210,9 +253,13 @@ void config_check_devices(struct config *config) {
 	for (u32 i = 0; i < inventory->group_count; i++)
 		for (u32 d = 0; d < config->draft_count; d++)
 			check_group(config, &config->drafts[d], &inventory->groups[i]);
-	for (u32 i = 0; i < inventory->function_count; i++)
-		if (config->owners[i].draft)
-			config_check_registers(config, i);
+	for (u32 i = 0; i < inventory->function_count; i++) {
+		if (!config->owners[i].draft)
+			continue;
+		config_check_registers(config, i);
+		if (inventory->functions[i].sriov)
+			check_virtual(config, i);
+	}
 	for (u32 d = 0; d < config->draft_count; d++)
 		config_check_reserved(config, config->drafts[d].plan);
 	/* A dump of PCI functions alone, without firmware's tables, does not tell. */

@@ -42,7 +42,7 @@ struct owner {
 enum section_kind { SECTION_NONE, SECTION_IGNORED, SECTION_HYPERVISOR, SECTION_PARTITION };
 
 struct config {
-	const struct inventory *inventory; /* NULL: only the trusts are wanted */
+	const struct inventory *inventory; /* NULL: only the preview is wanted */
 	const struct image_lookup *lookup;
 	struct arena *arena;
 	struct diagnostics *diagnostics;
@@ -63,6 +63,8 @@ struct config {
 	u32 *cpus; /* where those of the next partition go */
 	struct owner *cpu_owners;
 	struct owner *owners; /* of functions */
+	struct sriov_request *requests;
+	u32 request_count;
 	struct place first_device; /* the first value that names a function; line 0: none */
 };
 
@@ -114,6 +116,7 @@ u32 value_find(const char *word, const char *const *words);
 
 /* config_devices.c */
 bool read_trust(const struct entry *entry);
+bool read_sriov(const struct entry *entry);
 bool read_device(const struct entry *entry);
 /* The rules about all functions together. */
 void config_check_devices(struct config *config);

@@ -171,6 +171,7 @@ static const struct key keys[] = {
 	{"console", SECTION_HYPERVISOR, ONCE, read_console, "com1 to com4, a port such as 0x2f8, or none", "com1", .words = NULL},
 	{"when-idle", SECTION_HYPERVISOR, ONCE, read_idle, "halt, reboot, poweroff or exit:PORT", "halt", TARGET(plan, when_idle), idle_actions},
 	{"trust", SECTION_HYPERVISOR, SEVERAL, read_trust, "a port's address and a reason", "0000:00:1c.4 lab only", .words = NULL},
+	{"sriov", SECTION_HYPERVISOR, SEVERAL, read_sriov, "a physical function's address and a number", "0000:01:00.0 4", .words = NULL},
 };
 /* clang-format on */
 _Static_assert(ARRAY_SIZE(keys) <= KEYS_MAX, "a line for each key");

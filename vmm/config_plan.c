@@ -74,14 +74,14 @@ bool config_plan(const char *text, size_t length, const struct inventory *invent
 	return diagnostics->count == 0;
 }
 
-bool config_trusts(const char *text, size_t length, struct arena *arena,
-		   struct group_trust **trusts, u32 *count) {
+bool config_preview(const char *text, size_t length, struct arena *arena,
+		    struct config_preview *preview) {
 	struct plan plan = {0};
 	struct diagnostics nothing = {0}; /* no room, so that nothing is reported */
 	struct config config = {.arena = arena, .plan = &plan, .diagnostics = &nothing};
 
 	config_parse(&config, text, length);
-	*trusts = plan.trusts;
-	*count = plan.trust_count;
+	*preview = (struct config_preview){plan.trusts, plan.trust_count, config.requests,
+					   config.request_count};
 	return !config.exhausted;
 }

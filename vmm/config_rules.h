@@ -32,6 +32,8 @@
 #define IMAGE_MISSING "image-missing", "partition \"%s\" needs the file `%s`, which is not there, or empty\nput it beside this file, or correct its name"
 #define IMAGE_TOO_LARGE "image-too-large", "the images of partition \"%s\" have %lu bytes, more than its memory of %lluM\ngive it more memory"
 #define TRUST_PORT "trust-port", "%s is no port of this machine, or a line above trusts it already\nremove the line, or name the port that the reasons of a group blame"
+#define SRIOV_REFUSED "sriov-refused", "%s cannot have %u virtual functions\n%s\nname a physical function with SR-IOV once, with a number from 1 to what it offers (here %u)"
+#define SRIOV_OWNER "sriov-owner", "partition \"%s\" has %s, which switches virtual functions off and on, but not its virtual function %s\nadd `device = %s`, or leave the physical function to the hypervisor"
 #define DEVICE_UNKNOWN "device-unknown", "this machine has no function %s%s%s\nname a function that `bulkhead groups` or the survey lists"
 #define DEVICE_AMBIGUOUS "device-ambiguous", "this machine has %u functions %s, the last of them %s\nname one by its address"
 #define DEVICE_NOT_ASSIGNABLE "device-not-assignable", "%s (class 0x%06x) %s\nremove the line"

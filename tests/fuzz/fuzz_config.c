@@ -112,12 +112,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 	struct diagnostics diagnostics;
 	struct text_buffer buffer;
 	struct inventory inventory;
-	struct group_trust *trusts;
+	struct config_preview preview;
 	struct plan plan;
-	u32 count;
 
 	make_inventory(&inventory);
-	config_trusts((const char *)data, size, &arena, &trusts, &count);
+	config_preview((const char *)data, size, &arena, &preview);
 	arena.used = 0;
 	bool good = config_plan((const char *)data, size, &inventory, &lookup, &arena, &plan,
 				&diagnostics);

@@ -618,21 +618,83 @@ static void trust_errors(void **state) {
 	       "trust-port@3:9");
 }
 
+#define ASK(text) "[hypervisor]\nsriov = " text "\n" PARTITION
+
+static void virtual_functions_are_asked_for(void **state) {
+	struct machine *m = *state;
+	struct sriov_request request = {.physical = {0, 1, 0}, .count = 4, .limit = 7};
+
+	m->inventory.requests = &request;
+	m->inventory.request_count = 1;
+	expect(m, ASK("0000:01:00.0 4"), "");
+	expect(m, ASK("0000:01:00.0 0x4 # several"), "");
+	expect(m, ASK("0000:01:00.0 4\nsriov = 0000:01:00.0 2"), "sriov-refused@3:9");
+	assert_non_null(strstr(print(m), "because a line above names it already"));
+	expect(m, ASK("0000:02:00.0 4"), "sriov-refused@2:9");
+	assert_non_null(strstr(print(m), "no such function"));
+	request.refusal = "it does not want to";
+	expect(m, ASK("0000:01:00.0 4"), "sriov-refused@2:9");
+	assert_non_null(
+		strstr(print(m), "error[sriov-refused]: 0000:01:00.0 cannot have 4 virtual"));
+	assert_non_null(strstr(print(m), "because it does not want to"));
+	assert_non_null(strstr(print(m), "(here 7)"));
+	expect(m, ASK("0000:01:00.0"), "value-malformed@2:9");
+	expect(m, ASK("0000:01:00.0 four"), "value-malformed@2:9");
+	expect(m, ASK("0000:01:00.0 4 5"), "value-malformed@2:9");
+	expect(m, ASK("0000:01:00.0 65536"), "value-malformed@2:9");
+	expect(m, ASK("8086:1004 4"), "value-malformed@2:9");
+	expect(m, PARTITION "sriov = 0000:01:00.0 4\n", "key-unknown@5:1");
+}
+
+/* TWIN_0 becomes the virtual function of NETWORK, STORAGE another one. */
+static void who_has_a_physical_function_has_its_virtual_ones(void **state) {
+	struct machine *m = *state;
+
+	m->functions[NETWORK].sriov = 0x160;
+	m->functions[TWIN_0].physical = m->functions[STORAGE].physical = NETWORK;
+	set_group(m, 4, TWIN_0, 1);
+	m->functions[TWIN_1].group = 5;
+	expect(m, PARTITION "device = 0000:01:00.0\ndevice = 0000:02:00.0\ndevice = 0000:00:1f.2\n",
+	       "");
+	expect(m, PARTITION "device = 0000:02:00.0\n" SECOND "device = 0000:00:1f.2\n", "");
+	expect(m, PARTITION "device = 0000:01:00.0\ndevice = 0000:02:00.0\n", "sriov-owner@5:10");
+	assert_non_null(strstr(print(m), "fix: add `device = 0000:00:1f.2`"));
+	expect(m,
+	       PARTITION "device = 0000:01:00.0\ndevice = 0000:00:1f.2\n" SECOND
+			 "device = 0000:02:00.0\n",
+	       "sriov-owner@5:10");
+	expect(m, PARTITION "device = 0000:01:00.0\n", "sriov-owner@5:10");
+}
+
+static void requests_are_read_before_the_plan(void **state) {
+	static const char text[] =
+		"[hypervisor]\nsriov = 0000:01:00.0 4\nsriov = bad 1\n"
+		"sriov = 0001:02:03.4 0\n[partition a]\nsriov = 0000:01:00.0 2\n";
+	struct machine *m = *state;
+	struct config_preview preview;
+
+	assert_true(config_preview(text, strlen(text), &m->arena, &preview));
+	assert_int_equal(preview.request_count, 2);
+	assert_int_equal(preview.requests[0].count, 4);
+	assert_int_equal(preview.requests[0].physical.bus, 1);
+	assert_int_equal(preview.requests[1].physical.segment, 1);
+	assert_non_null(preview.requests[1].refusal); /* until somebody finds the function */
+}
+
 static void trusts_are_read_before_the_plan(void **state) {
 	static const char text[] =
 		"[hypervisor]\ntrust = bad\ntrust = 0000:00:1c.4 lab only\n"
 		"trust = 0001:02:03.4 \"x\"\n[partition a]\ntrust = 0000:00:1c.0 no\n";
 	struct machine *m = *state;
-	struct group_trust *trusts;
-	u32 count;
+	struct config_preview preview;
 
-	assert_true(config_trusts(text, strlen(text), &m->arena, &trusts, &count));
-	assert_int_equal(count, 2);
-	assert_string_equal(trusts[0].reason, "lab only");
-	assert_int_equal(trusts[1].port.segment, 1);
+	assert_true(config_preview(text, strlen(text), &m->arena, &preview));
+	assert_int_equal(preview.trust_count, 2);
+	assert_string_equal(preview.trusts[0].reason, "lab only");
+	assert_int_equal(preview.trusts[1].port.segment, 1);
 	m->arena.used = m->arena.size;
-	assert_false(config_trusts(text, strlen(text), &m->arena, &trusts, &count));
-	assert_int_equal(count, 0);
+	assert_false(config_preview(text, strlen(text), &m->arena, &preview));
+	assert_int_equal(preview.trust_count, 0);
 }
 
 static void all_errors_come_in_the_order_of_the_file(void **state) {
@@ -771,6 +833,9 @@ int main(void) {
 		TEST(image_errors),
 		TEST(device_errors),
 		TEST(trust_errors),
+		TEST(virtual_functions_are_asked_for),
+		TEST(who_has_a_physical_function_has_its_virtual_ones),
+		TEST(requests_are_read_before_the_plan),
 		TEST(trusts_are_read_before_the_plan),
 		TEST(all_errors_come_in_the_order_of_the_file),
 		TEST(an_error_puts_the_prefix_before_each_line),

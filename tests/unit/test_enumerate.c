@@ -18,7 +18,7 @@ static const struct pci_function *function(struct topology *t, const char *name)
 }
 
 static void enumerate(struct topology *t) {
-	assert_true(pci_enumerate(&t->inventory, &t->access, true));
+	assert_true(pci_enumerate(&t->inventory, &t->access, NULL));
 }
 
 static void tree_is_followed_and_sorted(void **state) {
@@ -298,7 +298,7 @@ static void virtual_functions_are_linked(void **state) {
 	topology_free(t);
 }
 
-static void virtual_functions_are_not_assignable(void **state) {
+static void virtual_functions_are_assignable(void **state) {
 	static const char *const names[] = {"V0"};
 	struct topology *t = topology_new();
 
@@ -306,7 +306,204 @@ static void virtual_functions_are_not_assignable(void **state) {
 	topology_virtual(t, topology_endpoint(t, "PF", PCIE_ENDPOINT, 0, 3, 0), 1, 1, 1, names);
 	enumerate(t);
 	assert_true(pci_assignable(&t->inventory, topology_find(t, "PF")));
-	assert_false(pci_assignable(&t->inventory, topology_find(t, "V0")));
+	assert_true(pci_assignable(&t->inventory, topology_find(t, "V0")));
+	topology_free(t);
+}
+
+#define VIRTUAL_BASE 0x380000000000ull
+static u32 waited;
+
+static void wait(u32 milliseconds) {
+	waited += milliseconds;
+}
+
+/* RP to buses 1 and 2, PF that offers seven, of which the last two are on bus 2; ARI reaches up to there. */
+static struct topology *offering(struct sriov_request *request, u64 base) {
+	static const char *const names[] = {"V0", "V1", "V2", "V3", "V4", "V5", "V6"};
+	struct topology *t = topology_new();
+	u32 rp = topology_port(t, "RP", PCIE_ROOT_PORT, 0, 1, 0, 1, 2, true);
+	u32 pf = topology_endpoint(t, "PF", PCIE_ENDPOINT, 1, 0, 0);
+
+	topology_put(t, rp, PCI_CAPABILITY_FIRST + PCIE_DEVICE_CONTROL2, 2,
+		     PCIE_CONTROL2_ARI_FORWARDING);
+	topology_extended(t, pf, PCI_EXTENDED_ARI, ARI_SIZE);
+	topology_offer_virtual(t, pf, 0x80, 0x20, 7, names, base);
+	*request = (struct sriov_request){
+		.physical = {0, 1, 0}, .count = 3, .refusal = "not looked at"};
+	t->inventory.requests = request;
+	t->inventory.request_count = 1;
+	waited = 0;
+	return t;
+}
+
+static u32 sriov_get(struct topology *t, u32 offset, u8 width) {
+	return topology_get(t, 1, t->functions[1].sriov + offset, width);
+}
+
+static void sriov_put(struct topology *t, u32 offset, u8 width, u32 value) {
+	topology_put(t, 1, t->functions[1].sriov + offset, width, value);
+}
+
+static void requested_virtual_functions_are_switched_on(void **state) {
+	struct sriov_request request;
+	struct topology *t = offering(&request, VIRTUAL_BASE);
+
+	(void)state;
+	topology_put(t, 1, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_null(request.refusal);
+	assert_int_equal(request.limit, 7);
+	assert_int_equal(waited, 100);
+	assert_int_equal(t->inventory.function_count, 5);
+	assert_int_equal(sriov_get(t, SRIOV_NUM_VFS, 2), 3);
+	assert_int_equal(sriov_get(t, SRIOV_PAGE_SIZE, 4), SRIOV_PAGE_4K);
+	assert_int_equal(sriov_get(t, SRIOV_CONTROL, 2),
+			 SRIOV_VF_ENABLE | SRIOV_VF_MEMORY | SRIOV_ARI_HIERARCHY);
+	assert_int_equal(topology_get(t, 1, PCI_COMMAND, 2), PCI_COMMAND_MEMORY);
+	assert_int_equal(function(t, "V2")->physical, topology_find(t, "PF"));
+	assert_true(function(t, "V0")->bars[0].base == VIRTUAL_BASE);
+	assert_true(function(t, "V2")->bars[0].base == VIRTUAL_BASE + 2 * 0x4000);
+	assert_true(function(t, "V2")->bars[0].size == 0x4000);
+	assert_true(function(t, "V2")->bars[0].is_64bit);
+	assert_true(pci_assignable(&t->inventory, topology_find(t, "V2")));
+	/* again, as with a larger arena: they are not taken for the firmware's */
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_int_equal(t->inventory.function_count, 5);
+	assert_int_equal(request.limit, 7);
+	waited = 100;
+	sriov_restore(&t->inventory, &t->access, wait);
+	assert_int_equal(sriov_get(t, SRIOV_CONTROL, 2), 0);
+	assert_int_equal(waited, 100 + 1000);
+	sriov_restore(&t->inventory, &t->access, wait);
+	assert_int_equal(waited, 100 + 1000);
+	topology_free(t);
+}
+
+/* All of them, on several buses: those above the first one need no ARI. */
+static void virtual_functions_reach_as_far_as_their_port(void **state) {
+	struct sriov_request request;
+	struct topology *t = offering(&request, VIRTUAL_BASE);
+
+	(void)state;
+	request.count = 7;
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_null(request.refusal);
+	assert_int_equal(t->inventory.function_count, 9);
+	assert_int_equal(function(t, "V6")->address.bus, 2);
+	assert_int_equal(function(t, "V6")->parent, topology_find(t, "RP"));
+	topology_free(t);
+
+	t = offering(&request, VIRTUAL_BASE);
+	topology_put(t, 0, PCI_CAPABILITY_FIRST + PCIE_DEVICE_CONTROL2, 2, 0);
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_non_null(strstr(request.refusal, "ARI"));
+	sriov_put(t, SRIOV_OFFSET, 2, 0x100);
+	sriov_put(t, SRIOV_STRIDE, 2, 0x20);
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_null(request.refusal);
+	assert_int_equal(sriov_get(t, SRIOV_CONTROL, 2), SRIOV_VF_ENABLE | SRIOV_VF_MEMORY);
+	topology_free(t);
+}
+
+static void wrong_requests_change_nothing(void **state) {
+	static const struct {
+		u32 offset;
+		u8 width;
+		u32 value;
+	} breaks[] = {
+		{SRIOV_INITIAL_VFS, 2, 2}, {SRIOV_TOTAL_VFS, 2, 2},
+		{SRIOV_PAGE_SIZES, 4, 2},  {SRIOV_OFFSET, 2, 0},
+		{SRIOV_STRIDE, 2, 0},      {SRIOV_STRIDE, 2, 0x100}, /* to bus 3 */
+		{SRIOV_STRIDE, 2, 0xffff}, /* out of the segment */
+		{SRIOV_BAR0 + 4, 4, 0},
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(breaks); i++) {
+		struct sriov_request request;
+		struct topology *t = offering(&request, VIRTUAL_BASE);
+
+		sriov_put(t, breaks[i].offset, breaks[i].width, breaks[i].value);
+		assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+		assert_non_null(request.refusal);
+		assert_string_not_equal(request.refusal, "not looked at");
+		assert_int_equal(sriov_get(t, SRIOV_CONTROL, 2) & SRIOV_VF_ENABLE, 0);
+		assert_int_equal(t->inventory.function_count, 2);
+		assert_int_equal(waited, 0);
+		sriov_restore(&t->inventory, &t->access, wait);
+		assert_int_equal(sriov_get(t, SRIOV_CONTROL, 2), 0);
+		topology_free(t);
+	}
+}
+
+/* Another port leads to bus 2, which the first one claims as well. */
+static void virtual_functions_keep_off_other_ports(void **state) {
+	struct sriov_request request;
+	struct topology *t = offering(&request, VIRTUAL_BASE);
+
+	(void)state;
+	request.count = 7;
+	t->functions[0].address.devfn = PCI_DEVFN(2, 0);
+	t->count = 2;
+	topology_port(t, "OTHER", PCIE_ROOT_PORT, 0, 1, 0, 2, 2, true);
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_non_null(strstr(request.refusal, "bus numbers"));
+	topology_free(t);
+}
+
+static void firmwares_virtual_functions_stay(void **state) {
+	struct sriov_request request;
+	struct topology *t = offering(&request, VIRTUAL_BASE);
+
+	(void)state;
+	sriov_put(t, SRIOV_NUM_VFS, 2, 4);
+	sriov_put(t, SRIOV_CONTROL, 2, SRIOV_VF_ENABLE);
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_null(request.refusal);
+	assert_int_equal(t->inventory.function_count, 6);
+	assert_int_equal(sriov_get(t, SRIOV_CONTROL, 2), SRIOV_VF_ENABLE | SRIOV_VF_MEMORY);
+	sriov_restore(&t->inventory, &t->access, wait);
+	assert_int_equal(sriov_get(t, SRIOV_CONTROL, 2), SRIOV_VF_ENABLE);
+	assert_int_equal(waited, 100);
+	request.count = 5;
+	assert_true(pci_enumerate(&t->inventory, &t->access, wait));
+	assert_non_null(request.refusal);
+	assert_int_equal(request.limit, 4);
+	assert_int_equal(t->inventory.function_count, 6);
+	topology_free(t);
+}
+
+/* They need not be in it: a file is checked against what would be. */
+static void a_snapshot_shows_what_would_be(void **state) {
+	struct sriov_request request;
+	struct topology *t = offering(&request, VIRTUAL_BASE);
+
+	(void)state;
+	t->access.write = NULL;
+	t->count = 2;
+	topology_put(t, 1, PCI_CAPABILITY_FIRST + PCIE_DEVICE_CAPABILITIES, 4, PCIE_DEVICE_FLR);
+	topology_acs(t, 1, 0);
+	assert_true(pci_enumerate(&t->inventory, &t->access, NULL));
+	assert_null(request.refusal);
+	assert_int_equal(t->inventory.function_count, 5);
+	const struct pci_function *v = &t->inventory.functions[4];
+
+	assert_int_equal(pci_requester_id(v->address), 0x1c0);
+	assert_int_equal(v->device, 0xbeef);
+	assert_int_equal(v->vendor, 0x1234);
+	assert_int_equal(v->class_code, 0x020000);
+	assert_int_equal(v->physical, 1);
+	assert_int_equal(v->acs, 0);
+	assert_int_equal(v->sriov, 0);
+	assert_int_equal(pci_reset_method(&t->inventory, 4), RESET_FLR);
+	assert_true(pci_assignable(&t->inventory, 4));
+	acs_enable(&t->inventory, &t->access);
+	assert_true(groups_derive(&t->inventory, NULL, 0));
+	assert_int_equal(t->inventory.group_count, 5);
+	request.count = 8;
+	assert_true(pci_enumerate(&t->inventory, &t->access, NULL));
+	assert_non_null(request.refusal);
+	assert_int_equal(t->inventory.function_count, 2);
 	topology_free(t);
 }
 
@@ -435,7 +632,7 @@ static void any_bytes_do_no_harm(void **state) {
 			t->functions[f].space[PCI_SECONDARY_BUS] &= 3;
 			topology_put(t, f, PCI_EXTENDED_FIRST, 4, 0x1400010du + (i & 3));
 		}
-		if (pci_enumerate(&t->inventory, &t->access, true)) {
+		if (pci_enumerate(&t->inventory, &t->access, NULL)) {
 			acs_enable(&t->inventory, &t->access);
 			assert_true(groups_derive(&t->inventory, NULL, 0));
 			expect_order_free(&t->inventory, NULL, 0);
@@ -451,7 +648,7 @@ static void a_small_arena_is_an_error(void **state) {
 	(void)state;
 	topology_endpoint(t, "F", PCIE_NONE, 0, 0, 0);
 	t->arena.size = 64;
-	assert_false(pci_enumerate(&t->inventory, &t->access, true));
+	assert_false(pci_enumerate(&t->inventory, &t->access, NULL));
 	topology_free(t);
 }
 
@@ -545,7 +742,13 @@ int main(void) {
 		cmocka_unit_test(bars_are_sized_with_decoding_off),
 		cmocka_unit_test(what_is_in_use_is_not_sized),
 		cmocka_unit_test(virtual_functions_are_linked),
-		cmocka_unit_test(virtual_functions_are_not_assignable),
+		cmocka_unit_test(virtual_functions_are_assignable),
+		cmocka_unit_test(requested_virtual_functions_are_switched_on),
+		cmocka_unit_test(virtual_functions_reach_as_far_as_their_port),
+		cmocka_unit_test(wrong_requests_change_nothing),
+		cmocka_unit_test(virtual_functions_keep_off_other_ports),
+		cmocka_unit_test(firmwares_virtual_functions_stay),
+		cmocka_unit_test(a_snapshot_shows_what_would_be),
 		cmocka_unit_test(absent_virtual_functions_are_not_made_up),
 		cmocka_unit_test(paths_are_opened_up_to_the_root),
 		cmocka_unit_test(reset_methods_are_known_after_enumeration),

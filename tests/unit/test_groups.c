@@ -544,7 +544,7 @@ static void check_machine(const char *machine, u32 *equal) {
 	if (!dump_read(&o->dump, path, error, sizeof(error)))
 		fail_msg("%s: %s", machine, error);
 	assert_true(mcfg_parse(&o->inventory, read_table(o, machine, "mcfg.bin")));
-	assert_true(pci_enumerate(&o->inventory, &o->dump.access, false));
+	assert_true(pci_enumerate(&o->inventory, &o->dump.access, NULL));
 	assert_int_equal(o->inventory.function_count, o->dump.count);
 	acs_enable(&o->inventory, &o->dump.access);
 	assert_true(dmar_parse(&o->inventory, read_table(o, machine, "dmar.bin")));

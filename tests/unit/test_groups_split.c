@@ -159,7 +159,7 @@ static void x570_needs_trust_in_three_ports(void **state) {
 	assert_non_null(arena.base);
 	assert_true(dump_read(&dump, X570 ".lspci.txt", error, sizeof(error)));
 	assert_true(dump_windows(&dump, &inventory));
-	assert_true(pci_enumerate(&inventory, &dump.access, false));
+	assert_true(pci_enumerate(&inventory, &dump.access, NULL));
 	acs_enable(&inventory, &dump.access);
 	assert_true(groups_derive(&inventory, NULL, 0));
 	alone = inventory.functions[0].group;

@@ -11,7 +11,7 @@
 static struct model m;
 static struct pci_access slow;
 static u32 waited, pending_until, absent_from, absent_until;
-static u16 absent_value;
+static u16 absent_value, watched;
 static u8 last_register;
 
 static void wait(u32 milliseconds) {
@@ -48,6 +48,9 @@ static void slow_write(const struct pci_access *access, struct pci_address addre
 		assert_false(model_get(&m.functions[function], m.infos[0].ats + 6, 2) & 0x8000);
 		assert_true(waited >= pending_until);
 	}
+	/* virtual functions: what decides where they are comes while they are off */
+	if (watched && offset >= watched && offset < watched + 0x34 && offset != watched)
+		assert_false(model_get(&m.functions[0], watched, 2) & 1);
 	last_register = (u8)offset;
 	m.config.write(&m.config, address, offset, width, value);
 }
@@ -56,7 +59,7 @@ static int setup(void **state) {
 	(void)state;
 	model_init(&m);
 	m.resets = 0;
-	waited = pending_until = absent_from = absent_until = absent_value = 0;
+	waited = pending_until = absent_from = absent_until = absent_value = watched = 0;
 	slow = (struct pci_access){.read = slow_read, .write = slow_write};
 	for (u32 f = 0; f < MODEL_FUNCTIONS; f++)
 		model_put(&m.functions[f], 4, 2, 0x0146);
@@ -236,6 +239,39 @@ static void test_resizable_bar(void **state) {
 	assert_int_equal(model_get(f, 0x210, 4), 0xa02);
 }
 
+/* In the order in which they were switched on, and with time to come up. */
+static void test_virtual_functions_come_back(void **state) {
+	struct model_function *f = &m.functions[0];
+
+	(void)state;
+	m.infos[0].sriov = 0x300;
+	model_register(f, 0x308, 2, 0x19, 0xffff);
+	model_register(f, 0x310, 2, 4, 0xffff);
+	model_register(f, 0x320, 4, 1, UINT32_MAX);
+	model_register(f, 0x324, 4, 0xe0000000, UINT32_MAX);
+	watched = 0x308;
+	assert_true(reset(0));
+	assert_int_equal(m.resets, 1);
+	assert_int_equal(model_get(f, 0x308, 2), 0x19);
+	assert_int_equal(model_get(f, 0x310, 2), 4);
+	assert_int_equal(model_get(f, 0x320, 4), 1);
+	assert_int_equal(model_get(f, 0x324, 4), 0xe0000000);
+	assert_int_equal(waited, 100 + 100);
+	model_put(f, 0x308, 2, 0); /* none are on: nothing to wait for */
+	waited = 0;
+	assert_true(reset(0));
+	assert_int_equal(model_get(f, 0x308, 2), 0);
+	assert_int_equal(waited, 100);
+}
+
+/* It has no BARs to write, and comes back without them. */
+static void test_virtual_function(void **state) {
+	(void)state;
+	model_become_virtual(&m, 0, 1);
+	assert_true(reset(0));
+	assert_int_equal(m.resets, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -245,7 +281,8 @@ int main(void) {
 		TEST(test_readiness),         TEST(test_does_not_come_back),
 		TEST(test_bars_do_not_hold),  TEST(test_power_state),
 		TEST(test_sleeping_function), TEST(test_advanced_features),
-		TEST(test_resizable_bar),
+		TEST(test_resizable_bar),     TEST(test_virtual_functions_come_back),
+		TEST(test_virtual_function),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

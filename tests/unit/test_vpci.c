@@ -375,6 +375,49 @@ static void test_msix(void **state) {
 	assert_false(f->routed[3]);
 }
 
+/* Its identity, BARs and memory decoding exist for the guest only. */
+static void test_virtual_function(void **state) {
+	(void)state;
+	model_become_virtual(&m, 0, 1);
+	m.arena.used = 0;
+	assert_true(vpci_init(&m.vpci, &m.host, &m.inventory, (const u32[]){0, 1, 2},
+			      MODEL_FUNCTIONS, MODEL_ECAM, &m.arena));
+	vpci_reset(&m.vpci);
+	assert_int_equal(get(0, 0, 4), 0x00101b36);
+	assert_int_equal(get(0, 0x3d, 1), 0);
+	set(0, 0x10, 4, UINT32_MAX);
+	set(0, 0x14, 4, UINT32_MAX);
+	assert_int_equal(get(0, 0x10, 4), 0xffffc004);
+	set(0, 0x10, 4, (u32)NVME_BAR);
+	set(0, 0x14, 4, NVME_BAR >> 32);
+	set(0, 4, 2, DECODE | MASTER);
+	assert_int_equal(get(0, 4, 2), DECODE | MASTER);
+	assert_int_equal(real(0, 4, 2), MASTER);
+	assert_true(model_mapped(&m, NVME_BAR) == NVME_BAR);
+	set(0, 0x42, 2, 0x8000);
+	store_entry(NVME_TABLE_AT, 3, 0xfee01000, 0x41, 0);
+	assert_true(m.functions[0].routed[3]);
+	assert_int_equal(*model_entry(&m, 0, 3, 2), 0xc03);
+	set(0, 4, 2, 0);
+	assert_int_equal(m.mapping_count, 0);
+}
+
+/* Its owner could switch virtual functions off: it does not see how. */
+static void test_physical_function(void **state) {
+	(void)state;
+	assert_int_equal(extended(0, 3), 0x1a0);
+	model_put(&m.functions[0], 0x1a0, 4, 0x00010010); /* SR-IOV in the place of the last one */
+	model_register(&m.functions[0], 0x1a8, 4, 9, 0xffff);
+	m.arena.used = 0;
+	assert_true(vpci_init(&m.vpci, &m.host, &m.inventory, (const u32[]){0, 1, 2},
+			      MODEL_FUNCTIONS, MODEL_ECAM, &m.arena));
+	vpci_reset(&m.vpci);
+	assert_int_equal(extended(0, 0x10), 0);
+	assert_int_equal(get(0, 0x1a8, 4), 0);
+	set(0, 0x1a8, 4, 0);
+	assert_int_equal(real(0, 0x1a8, 4), 9);
+}
+
 static void test_msix_foreign_target(void **state) {
 	(void)state;
 	set(0, 4, 2, DECODE);
@@ -588,6 +631,8 @@ int main(void) {
 		TEST(test_extended_capabilities),
 		TEST(test_pcie),
 		TEST(test_msix),
+		TEST(test_virtual_function),
+		TEST(test_physical_function),
 		TEST(test_msix_foreign_target),
 		TEST(test_msix_waits_for_decode),
 		TEST(test_neighbours),

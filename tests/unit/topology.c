@@ -44,6 +44,12 @@ static void write_space(const struct pci_access *access, struct pci_address addr
 	/* A BAR that is being sized stands at a wrong address: nothing may be decoded meanwhile. */
 	if (f && offset >= PCI_BAR0 && offset < PCI_BAR0 + 4 * PCI_BARS && value == ~0u)
 		assert_int_equal(f->space[PCI_COMMAND] & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY), 0);
+	/* What decides where virtual functions are is written while they are off, and BARs while they do not decode. */
+	if (f && f->sriov && offset >= f->sriov + SRIOV_NUM_VFS && offset < f->sriov + SRIOV_SIZE)
+		assert_int_equal(f->space[f->sriov + SRIOV_CONTROL] &
+					 (offset >= f->sriov + SRIOV_BAR0 ? SRIOV_VF_MEMORY
+									  : SRIOV_VF_ENABLE),
+				 0);
 	for (u32 i = 0; f && i < width; i++) {
 		u8 mask = f->writable[offset + i];
 
@@ -190,6 +196,28 @@ void topology_virtual(struct topology *t, u32 f, u16 offset, u16 stride, u16 cou
 	}
 }
 
+void topology_offer_virtual(struct topology *t, u32 f, u16 offset, u16 stride, u16 count,
+			    const char *const *names, u64 base) {
+	u16 at;
+
+	topology_virtual(t, f, offset, stride, count, names);
+	at = t->functions[f].extended_last;
+	t->functions[f].sriov = at;
+	topology_put(t, f, at + SRIOV_CONTROL, 2, 0);
+	topology_put(t, f, at + SRIOV_NUM_VFS, 2, 0);
+	topology_put(t, f, at + SRIOV_INITIAL_VFS, 2, count);
+	topology_put(t, f, at + SRIOV_TOTAL_VFS, 2, count);
+	topology_put(t, f, at + SRIOV_PAGE_SIZES, 4, 0x553);
+	topology_put(t, f, at + SRIOV_PAGE_SIZE, 4, 0x10);
+	topology_put(t, f, at + SRIOV_BAR0, 4, (u32)base | PCI_BAR_TYPE_64BIT);
+	topology_put(t, f, at + SRIOV_BAR0 + 4, 4, (u32)(base >> 32));
+	put_writable(t, f, at + SRIOV_CONTROL, 2, 0x1f);
+	put_writable(t, f, at + SRIOV_NUM_VFS, 2, 0xffff);
+	put_writable(t, f, at + SRIOV_PAGE_SIZE, 4, UINT32_MAX);
+	put_writable(t, f, at + SRIOV_BAR0, 4, ~0x3fffu);
+	put_writable(t, f, at + SRIOV_BAR0 + 4, 4, UINT32_MAX);
+}
+
 u32 topology_port(struct topology *t, const char *name, u8 type, u8 bus, u8 device, u8 function,
 		  u8 secondary, u8 subordinate, bool acs) {
 	u32 f = topology_add(t, name, bus, device, function);
@@ -211,7 +239,7 @@ u32 topology_endpoint(struct topology *t, const char *name, u8 type, u8 bus, u8 
 }
 
 void topology_enumerate(struct topology *t) {
-	assert_true(pci_enumerate(&t->inventory, &t->access, true));
+	assert_true(pci_enumerate(&t->inventory, &t->access, NULL));
 	acs_enable(&t->inventory, &t->access);
 }
 

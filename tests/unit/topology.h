@@ -20,6 +20,7 @@ struct topology_function {
 	u16 capability_last; /* whose pointer leads there */
 	u16 extended_end;
 	u16 extended_last;
+	u16 sriov; /* of topology_offer_virtual() */
 };
 
 struct topology {
@@ -53,6 +54,12 @@ u32 topology_get(struct topology *t, u32 f, u32 offset, u8 width);
 void topology_virtual(struct topology *t, u32 f, u16 offset, u16 stride, u16 count,
 		      const char *const *names);
 
+/*
+ * The same, but they are off, and can be switched on: COUNT is what is offered. Each has a 64-bit BAR
+ * of 16 KiB; BASE is where firmware has placed the first one.
+ */
+void topology_offer_virtual(struct topology *t, u32 f, u16 offset, u16 stride, u16 count,
+			    const char *const *names, u64 base);
 /* Shorthands: PCI Express functions with and without the required ACS. */
 u32 topology_port(struct topology *t, const char *name, u8 type, u8 bus, u8 device, u8 function,
 		  u8 secondary, u8 subordinate, bool acs);

@@ -39,8 +39,7 @@ static bool holds(uint64_t value) {
 	return true;
 }
 
-/* Registers above what is mapped from the start: the 512 GiB around ADDRESS. */
-static void map_high(uint64_t address) {
+void map_high(uint64_t address) {
 	uint64_t first = address / (TABLE_PAGE_GIB * GIB), cr3;
 
 	if (!first)

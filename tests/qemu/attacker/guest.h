@@ -150,6 +150,10 @@ void wait_for_commands(void);
 void attack_dma(void);
 void attack_interrupts(uint32_t victim);
 void attack_config(uint64_t ram_end);
+/* The 512 GiB around ADDRESS, once: registers above what is mapped from the start. */
+void map_high(uint64_t address);
+/* Lets the one with this number on bus 0 send, from own memory and from beyond. */
+void use_virtual_function(uint32_t device, uint64_t ram_end);
 void attack_ports(void);
 void attack_msrs(void);
 void attack_memory(uint64_t ram_end);

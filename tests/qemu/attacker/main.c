@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line is a list of words, done one after the other: victim, wait, dma, ports, msrs, memory,
- * instructions, icr=APIC_ID, msi=APIC_ID, config; and
+ * instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, config; and
  * triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
  */
 #include "guest.h"
@@ -50,6 +50,8 @@ static void run(const char *word, uint64_t ram_end) {
 		attack_icr(number);
 	else if (is_word(word, "msi", &number))
 		attack_interrupts(number);
+	else if (is_word(word, "virtual", &number))
+		use_virtual_function(number, ram_end);
 	else if (is_word(word, "config", &number))
 		attack_config(ram_end);
 	else if (is_word(word, "triple-fault", &number))

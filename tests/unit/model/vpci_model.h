@@ -123,11 +123,31 @@ static inline void model_lose(struct model *m, u32 function) {
 		model_put(f, info->pcie + 8, 2, 0x2810);
 	if (info->acs)
 		model_put(f, info->acs + 6, 2, 0);
+	for (u32 i = 8; info->sriov && i < 0x3c; i += 4)
+		if (i == 8 || i == 0x10 || i >= 0x20)
+			model_put(f, info->sriov + i, 2, 0);
 	if (info->pm)
 		model_put(f, info->pm + 4, 1, model_get(f, info->pm + 4, 1) & ~3u);
 	for (u32 i = 0; m->bars_stick && i < 0x18; i++)
 		f->writable[0x10 + i] = 0;
 	m->resets++;
+}
+
+/* A virtual function's registers are decoded as its physical function has it. */
+static inline bool model_decodes(const struct model *m, u32 function) {
+	return m->infos[function].physical != NONE || model_get(&m->functions[function], 4, 2) & 2;
+}
+
+/* As it is in hardware: no identity, no BARs and no memory decoding of its own. */
+static inline void model_become_virtual(struct model *m, u32 function, u32 physical) {
+	struct model_function *f = &m->functions[function];
+
+	m->infos[function].physical = physical;
+	model_put(f, 0x00, 4, UINT32_MAX);
+	model_register(f, 0x04, 2, 0, 0x0004);
+	for (u32 i = 0x10; i < 0x34; i += 4)
+		model_register(f, i, 4, 0, 0);
+	model_put(f, 0x3c, 4, 0);
 }
 
 static inline u32 model_find(struct model *m, struct pci_address address) {
@@ -204,7 +224,7 @@ static bool model_map(void *context, u64 guest, u64 host, u64 length) {
 			if (!bar->io && bar->size && host >= bar->base &&
 			    host + length <= bar->base + bar->size) {
 				inside = true;
-				MODEL_CHECK(model_get(&m->functions[f], 4, 2) & 2);
+				MODEL_CHECK(model_decodes(m, f));
 			}
 		}
 		u32 bar;
@@ -259,7 +279,7 @@ static inline u8 *model_registers(struct model *m, u64 host, u8 width, u32 *func
 			model_table(m, f, &table);
 			MODEL_CHECK(bar->size < PAGE_SIZE || (model_vectors(f) && b == table));
 			MODEL_CHECK(vpci_is_trapped(&m->vpci.functions[f], b));
-			MODEL_CHECK(model_get(&m->functions[f], 4, 2) & 2);
+			MODEL_CHECK(model_decodes(m, f));
 			*function = f;
 			return &m->functions[f].registers[b][(host - bar->base) % MODEL_BAR_BYTES];
 		}
@@ -507,8 +527,9 @@ static inline void model_check(struct model *m) {
 			MODEL_CHECK(!(model_get(f, 4, 2) & 7));
 			continue;
 		}
-		MODEL_CHECK((model_get(f, 4, 2) & 0x0401) == 0x0400);
-		for (u32 b = 0; b < PCI_BARS; b++)
+		/* a virtual function has neither port decoding, nor an INTx to switch off, nor BARs */
+		MODEL_CHECK((model_get(f, 4, 2) & 0x0401) == (info->physical == NONE ? 0x0400 : 0));
+		for (u32 b = 0; b < PCI_BARS && info->physical == NONE; b++)
 			if (info->bars[b].size && !info->bars[b].io)
 				MODEL_CHECK((model_get(f, 0x10 + b * 4, 4) & ~0xfu) ==
 					    (u32)info->bars[b].base);
