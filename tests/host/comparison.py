@@ -19,6 +19,8 @@ COMMAND = ROOT / "build" / "bulkhead"
 ORACLE = ROOT / "tests" / "data" / "oracle"
 ADDRESS = re.compile(r"\b[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
 
+UPSTREAM, DOWNSTREAM = 5, 6  # port types
+
 # Rules by which the result may be coarser than Linux's: docs/groups.md has an example of each.
 COARSER_RULES = {"switch-peers", "reserved-memory"}
 
@@ -46,8 +48,8 @@ class Sets:
 class Derived:
     """Groups and reasons as `bulkhead groups --json` prints them, and the buses below each bridge of the dump."""
 
-    def __init__(self, groups, warnings, below):
-        self.groups, self.warnings, self.below = groups, warnings, below
+    def __init__(self, groups, warnings, spaces):
+        self.groups, self.warnings, self.spaces, self.below = groups, warnings, spaces, buses_below(spaces)
         self.number = {}
         for group in groups:
             for function in group["functions"]:
@@ -92,6 +94,52 @@ def buses_below(spaces):
     return {f: (s[0x19], s[0x1A]) for f, s in spaces.items() if len(s) >= 64 and s[0x0E] & 0x7F == 1 and s[0x19]}
 
 
+def pcie_type(space):
+    """Port type of the PCI Express capability; None: there is none."""
+    at = space[0x34] & 0xFC if space[6] & 0x10 else 0
+    for _ in range(48):
+        if at < 0x40:
+            break
+        if space[at] == 0x10:
+            return space[at + 2] >> 4
+        at = space[at + 1] & 0xFC
+    return None
+
+
+def has_acs(space):
+    at = 0x100 if len(space) == 4096 else 0
+    for _ in range(480):
+        if at < 0x100:
+            break
+        header = int.from_bytes(space[at:at + 4], "little")
+        if header & 0xFFFF == 0xD:
+            return True
+        at = header >> 20 & 0xFFC
+    return False
+
+
+def linux_and_switches(spaces, linux):
+    """Linux's groups with the hole closed that it has: where one downstream port of a switch has no ACS, all that is
+    below the switch's upstream port is one. As sets of the functions that Linux has in a group."""
+    sets, below = Sets(), buses_below(spaces)
+    for line in linux:
+        sets.union(line)
+    for upstream, (first, last) in below.items():
+        if pcie_type(spaces[upstream]) != UPSTREAM:
+            continue
+        reach = [f for f in spaces if f[:5] == upstream[:5] and first <= bus_of(f) <= last]
+        if any(bus_of(f) == first and pcie_type(spaces[f]) == DOWNSTREAM and not has_acs(spaces[f]) for f in reach):
+            sets.union(reach)
+    return partition(sets.find, [f for line in linux for f in line])
+
+
+def partition(key, functions):
+    found = {}
+    for function in functions:
+        found.setdefault(key(function), set()).add(function)
+    return sorted(map(sorted, found.values()))
+
+
 def derive(dump, tables=(), options=(), spaces=None):
     """Runs the command on a dump (a path)."""
     arguments = [COMMAND, "groups", "--json", "--lspci", dump, *options]
@@ -100,7 +148,7 @@ def derive(dump, tables=(), options=(), spaces=None):
     run = subprocess.run(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     assert run.returncode == 0, f"{arguments}: status {run.returncode}\n{run.stderr}"
     spaces = spaces or read_dump(Path(dump).read_text(errors="replace"))
-    return Derived(json.loads(run.stdout)["groups"], run.stderr.splitlines(), buses_below(spaces))
+    return Derived(json.loads(run.stdout)["groups"], run.stderr.splitlines(), spaces)
 
 
 def read_groups(path):
@@ -113,6 +161,7 @@ class Verdict:
     def __init__(self):
         self.finer, self.coarser, self.unexplained, self.rules = [], [], [], set()
         self.functions = self.linux_groups = self.groups = 0
+        self.exact = False  # what Linux has with its switches put right, and not one pair more
 
     @property
     def word(self):
@@ -129,6 +178,7 @@ def compare(machine, linux):
     assert not missing, f"in no group: {sorted(missing)}"
     verdict.functions, verdict.linux_groups = len(linux_number), len(linux)
     verdict.groups = len({machine.number[f] for f in linux_number})
+    verdict.exact = partition(machine.number.get, linux_number) == linux_and_switches(machine.spaces, linux)
     verdict.finer = [line for line in linux if len({machine.number[f] for f in line}) > 1]
     for group in machine.groups:
         known = [f for f in group["functions"] if f in linux_number]

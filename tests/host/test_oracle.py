@@ -13,6 +13,7 @@ def test_groups_equal_linux_or_are_coarser_by_a_named_rule(name):
     verdict = captured_verdict(name)
     assert not verdict.finer
     assert not verdict.unexplained
+    assert verdict.exact
     assert verdict.rules == COARSER.get(name, set())
     assert bool(verdict.coarser) == (name in COARSER)
 
