@@ -49,9 +49,9 @@ class Listing:
     def __init__(self, name):
         self.data = json.loads((CORPUS / f"{name}.json").read_text())
         self.notes = set(self.data["notes"] or ())
-        seen = self.data["functions"]
-        self.functions = {f["addr"]: f for f in seen if int(f["addr"].split(":")[0], 16) < SEGMENTS}
-        self.hidden = len(seen) - len(self.functions)
+        seen = {f["addr"]: f for f in self.data["functions"]}
+        self.hidden = {a: f for a, f in seen.items() if int(a.split(":")[0], 16) >= SEGMENTS}
+        self.functions = {a: f for a, f in seen.items() if a not in self.hidden}
         self.children = collections.defaultdict(list)
         self.buses()
         groups = collections.defaultdict(list)

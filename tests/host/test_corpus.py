@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from comparison import COARSER_RULES, COMMAND
-from real_machines import CORPUS, Bounds, full_machines, full_verdict, listings
+from comparison import COARSER_RULES, COMMAND, derive
+from real_machines import CORPUS, Bounds, Listing, full_machines, full_verdict, listings
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no ../shared/corpus/pci beside the repository")
 
@@ -46,8 +46,29 @@ def test_linux_lies_between_the_bounds_of_a_listing(name, tmp_path):
         assert bounds.coarser.rules <= COARSER_RULES and not bounds.coarser.unexplained
 
 
-def blamed(machine):
-    return {r["at"] for group in machine.groups for r in group["reasons"] if r["rule"] == "switch-peers"}
+@pytest.mark.parametrize("name", ["pci-caps-1124a2d90b", "pci-groups-b63e45a7bc", "pci-groups-bcffde8905", "pci-groups-e1e84f2e1a"])
+def test_functions_behind_a_vmd_controller_are_left_to_it(name, tmp_path):
+    """They have segments from 0x10000 on, which are Linux's invention; the others are grouped as if they were not there."""
+    listing = Listing(name)
+    path = tmp_path / "dump.txt"
+    path.write_text(listing.dump(hopeful=True))
+    alone = derive(path)
+    space = bytearray(256)
+    space[0x00:0x0C] = bytes.fromhex("3412785600000000000000ff")
+    rows = "".join(f"{at:02x}: {space[at:at + 16].hex(' ')}\n" for at in range(0, 256, 16))
+    with open(path, "a") as out:
+        for address in sorted(listing.hidden):
+            out.write(f"{address} Class\n{rows}\n")
+    both = derive(path)
+    assert both.number == alone.number
+    assert any(str(len(listing.hidden)) in warning and "VMD" in warning for warning in both.warnings), both.warnings
+    by_group = {f["group"] for f in listing.hidden.values()} - {None}
+    for group in by_group:  # so does Linux
+        assert any(f.get("group") == group and pci_is_vmd(f) for f in listing.functions.values())
+
+
+def pci_is_vmd(f):
+    return (f["vendor"], f["class"][:4]) == ("8086", "0104")
 
 
 def test_x570_names_the_three_ports_without_acs():
