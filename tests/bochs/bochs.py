@@ -27,7 +27,7 @@ IPS = 50_000_000  # instructions a simulated second
 
 CONFIGURATION = """\
 megs: {memory}
-cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{exclude}
+cpu: model={model}, count={cpus}, ips={ips}, quantum={quantum}, reset_on_triple_fault=0, ignore_bad_msrs=1{exclude}
 romimage: file={firmware}, address={address:#x}
 vgaromimage: file={vga}
 pci: enabled=1, chipset=i440fx
@@ -61,9 +61,11 @@ def find_firmware():
 
 
 class Bochs:
-    """One machine. Times are in seconds. exclude: CPUID features that the model has and this machine shall not have."""
+    """One machine. Times are in seconds. cpus: how many, or PACKAGES:CORES:THREADS. exclude: CPUID features that the model has and this machine shall not have.
+    quantum: instructions of one processor between two of another."""
 
-    def __init__(self, directory, conf=None, files=(), cpus=4, memory=1024, model="corei7_haswell_4770", exclude=()):
+    def __init__(self, directory, conf=None, files=(), cpus=4, memory=1024, model="corei7_haswell_4770", exclude=(),
+                 quantum=16):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.serial_path, self.log_path = self.directory / "serial.log", self.directory / "bochs.log"
@@ -77,15 +79,16 @@ class Bochs:
                    f"EFI/BOOT/BULKHEAD.EFI={machines.IMAGE}", *map(str, files)]
         subprocess.run(list(map(str, command)), check=True)
         # MONITOR of processors that firmware parks makes everything ten times slower.
-        exclude = ["mwait", *exclude] if cpus > 1 else list(exclude)
+        exclude = ["mwait", *exclude] if cpus != 1 else list(exclude)
         self.configuration = self.directory / "bochsrc"
         self.configuration.write_text(CONFIGURATION.format(
-            memory=memory, model=model, cpus=cpus, ips=IPS, firmware=firmware, disk=disk, serial=self.serial_path,
+            memory=memory, model=model, cpus=cpus, ips=IPS, quantum=quantum, firmware=firmware, disk=disk, serial=self.serial_path,
             address=(1 << 32) - firmware.stat().st_size, vga=BOCHS / "usr/share/vgabios/vgabios.bin", log=self.log_path,
             exclude="".join(f", exclude_features={','.join(exclude)}" if exclude else "")))
 
     def start(self):
         self.serial_path.write_text("")
+        (self.directory / "esp.img.lock").unlink(missing_ok=True)  # of one that was killed
         environment = dict(os.environ, TERM="vt100", LTDL_LIBRARY_PATH=str(LIBRARIES / "bochs" / "plugins"),
                            BXSHARE=str(BOCHS / "usr/share/bochs"),
                            TERMINFO_DIRS="/usr/share/terminfo:/lib/terminfo:/etc/terminfo")

@@ -12,7 +12,6 @@ TASK = bochs.BUILD / "guest" / "task.bin"
 STATE = bochs.BUILD / "guest" / "state.bin"
 END = 150  # seconds, several times what each takes
 BOOT = 60
-NMI_REASON = "nmi"
 
 
 def partition(name, cpus, kernel, cmdline="", memory="32M"):
@@ -33,8 +32,8 @@ def run(boot, *partitions, timeout=END, **arguments):
 
 def counts(line):
     """{"exits": 12, "io": 3, ...} of a phase or stats line."""
-    return {name: int(value) for name, value in re.findall(r" (\w+) (\d+)(?= |$)", line.partition(": exits")[0] and
-                                                           " exits" + line.partition(": exits")[2])}
+    words = line[line.index("exits"):].split()
+    return dict(zip(words[::2], map(int, words[1::2])))
 
 
 def survey(boot, **arguments):
@@ -49,13 +48,13 @@ def test_guest_leaves_and_comes_back(boot):
     between processors without exits but ICR's, processors that are reset wherever they are."""
     words = ["registers", "cpuid", "msrs", "mmio", "xsetbv", "control", "timer"]
     machine = run(boot, partition("one", "1", EXITS, " ".join(words)),
-                  partition("two", "2-3", EXITS, "timer smp=3 ipi stop=3"))
+                  partition("two", "2-3", EXITS, "timer smp=3 kick=3 ipi stop=3"))
     for apic in range(4):
         assert machine.lines(rf"^bulkhead: cpu {apic}: apic {apic:#x} intel-vmx$")
     assert not machine.lines("wrong|unexpected exception|unknown word|failed"), machine.tail()
     for word in words:
         assert machine.lines(rf"^\[one\] exits: {word} ok$"), machine.tail()
-    for word in ("timer", "smp", "ipi"):
+    for word in ("timer", "smp", "kick", "ipi"):
         assert machine.lines(rf"^\[two\] exits: {word} ok$"), machine.tail()
     timers = machine.lines(r"^bulkhead: phase (one|two) 1:")
     assert [counts(line)["exits"] for line in timers] == [0, 0]
@@ -122,6 +121,15 @@ def test_device_needs_a_unit(boot):
     """No IOMMU here: a device cannot be given away."""
     machine = survey(boot, conf=conf(partition("one", "1", EXITS) + "device = 0000:00:01.1\n"), files=[EXITS], cpus=2)
     assert machine.lines(r"error\[no-iommu\]: "), machine.tail()
+
+
+def test_threads_of_one_core_stay_together(boot):
+    """Two cores of two threads: 0 with 1, 2 with 3."""
+    machine = survey(boot, conf=conf(partition("one", "1", EXITS), partition("two", "0,2", EXITS)), files=[EXITS],
+                     cpus="1:2:2")
+    assert [line for line in machine.lines(r"error\[")] == [
+        line for line in machine.lines(r"error\[core-shared\]: processor 0 is a thread of the core of processor 1, ")]
+    assert machine.lines("core-shared")
 
 
 def test_linux(boot):

@@ -57,7 +57,8 @@ def place(text, line_start, word):
 def refused(boot, conf, **arguments):
     """Boots the file; what was printed, when the image has returned to firmware without starting anything."""
     arguments.setdefault("files", [ATTACKER])
-    machine = boot(conf=conf, cpus=4, memory="1G", **arguments)
+    arguments.setdefault("cpus", 4)
+    machine = boot(conf=conf, memory="1G", **arguments)
     assert machine.wait_end(BOOT) is None, "the machine ended, firmware never had it back"
     text = machine.text
     assert re.search(r"^bulkhead: returning to firmware", text, re.MULTILINE), text
@@ -115,6 +116,13 @@ def test_no_device_is_given_away_without_protection(boot, iommu, rule):
     """No IOMMU, or one that lets devices send any interrupt: no assignment."""
     text = refused(boot, GOOD, iommu=iommu, devices=SINGLE)
     assert errors_of(text) == [(place(GOOD, "device", "0000:01:00.0"), rule)]
+
+
+def test_threads_of_one_core_stay_together(boot):
+    """Two cores of two threads: 0 with 1, 2 with 3."""
+    conf = GOOD.replace("device = 0000:01:00.0\n", "") + "[partition two]\ncpus = 2, 0\nmemory = 64M\nkernel = attacker.elf\n"
+    text = refused(boot, conf, iommu="none", cpus="4,cores=2,threads=2")
+    assert errors_of(text) == [(place(conf, "cpus = 2", "0"), "core-shared")]
 
 
 def malformed(directory):

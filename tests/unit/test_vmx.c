@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../../arch/x86/guest_msr_map.c"
+#include "../../arch/x86/interrupts.c"
 #include "../../arch/x86/vmx/controls.c"
 #include "../../arch/x86/vmx/exits.c"
 #include "../../arch/x86/vmx/state_check.c"
@@ -376,6 +377,40 @@ static void an_instruction_carried_out_ends_the_shadow(void **state) {
 	assert_int_equal(vmcs[VMCS_GUEST_SHADOW], 0);
 }
 
+/* --- kicks --- */
+
+/* Two pieces of code that an NMI must not continue, each with its end; only their addresses count. */
+__asm__(".data\n"
+	".globl cpu_idle_begin, cpu_idle_end, vmx_enter_begin, vmx_enter_end\n"
+	"cpu_idle_begin: .skip 16\n"
+	"cpu_idle_end: .skip 16\n"
+	"vmx_enter_begin: .skip 64\n"
+	"vmx_enter_end: .skip 16\n"
+	".text\n");
+
+_Noreturn void panic(const char *format, ...) {
+	(void)format;
+	abort();
+}
+
+static u64 continues_at(const char *rip) {
+	struct interrupt_frame frame = {.vector = EXCEPTION_NMI, .rip = (uintptr_t)rip};
+
+	interrupt_handler(&frame);
+	return frame.rip;
+}
+
+/* It would enter the guest, or sleep, with a request that nobody kicks it out for again. */
+static void a_kick_before_the_entry_is_not_lost(void **state) {
+	(void)state;
+	for (u32 i = 0; i < 64; i++)
+		assert_true(continues_at(vmx_enter_begin + i) == (uintptr_t)vmx_enter_end);
+	for (u32 i = 0; i < 16; i++)
+		assert_true(continues_at(cpu_idle_begin + i) == (uintptr_t)cpu_idle_end);
+	assert_true(continues_at(vmx_enter_end) == (uintptr_t)vmx_enter_end);
+	assert_true(continues_at(cpu_idle_end + 15) == (uintptr_t)cpu_idle_end + 15);
+}
+
 /* --- maps --- */
 
 static u8 pages[4 * PAGE_SIZE] __attribute__((aligned(4096)));
@@ -426,6 +461,7 @@ int main(void) {
 		cmocka_unit_test_setup(a_refused_entry_has_words, set_up),
 		cmocka_unit_test_setup(a_first_entry_is_checked_before, set_up),
 		cmocka_unit_test_setup(an_instruction_carried_out_ends_the_shadow, set_up),
+		cmocka_unit_test(a_kick_before_the_entry_is_not_lost),
 		cmocka_unit_test(msr_map_of_vmx),
 	};
 

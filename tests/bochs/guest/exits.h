@@ -46,6 +46,7 @@ void exit_mmio(uint32_t unused);
 /* smp.c */
 void smp_timer(uint32_t unused);
 void smp_start(uint32_t apic_id);
+void smp_kick(uint32_t apic_id);
 void smp_ipi(uint32_t unused);
 void smp_stop(uint32_t apic_id);
 

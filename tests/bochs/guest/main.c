@@ -3,7 +3,7 @@
  * A guest that takes every way out of itself and looks whether it comes back as it should. The command
  * line is a list of words, done one after the other:
  *   registers cpuid msrs mmio xsetbv control   exits that the guest survives
- *   timer smp=APIC_ID ipi                      interrupts, and processors that start and stop
+ *   timer smp=APIC_ID kick=APIC_ID ipi                      interrupts, and processors that start and stop
  *   stop=APIC_ID                               switches off while that processor spins with interrupts off
  *   string-io                                  ends the partition
  * One line each: "exits: WORD ok", or "exits: WORD wrong: ...".
@@ -28,6 +28,7 @@ static const struct {
 	{"control", exit_control},
 	{"timer", smp_timer},
 	{"smp", smp_start},
+	{"kick", smp_kick},
 	{"ipi", smp_ipi},
 	{"stop", smp_stop},
 	{"string-io", exit_string_io},

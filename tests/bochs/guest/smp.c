@@ -12,12 +12,15 @@
 #define ICR_STARTUP 0x4600u
 #define ICR_FIXED 0x4000u
 #define TIMER_PERIODIC (1u << 17)
-#define WAIT_MS 2000u
+#define WAIT_MS 50u
 #define SPINS 2000u
+#define KICKS 320
+#define PHASES 16
+#define STOP_TRIES 100
 
-enum ap_work { AP_SPIN, AP_EXIT, AP_HALT, AP_TAKE, AP_WORKS };
+enum ap_work { AP_SPIN, AP_EXIT, AP_HALT, AP_TAKE, AP_WORKS, AP_EXIT_ONCE };
 
-static volatile uint32_t ap_started, ap_work, ap_came;
+static volatile uint32_t ap_started, ap_work, ap_came, ap_go, ap_delay, ap_beats;
 static uint32_t ap_id;
 
 struct pointer {
@@ -37,6 +40,17 @@ static uint64_t ap_idt[256][2];
 
 void ap_main(void);
 
+/* Its last exit, soon after the signal; nothing but a kick brings it out of the guest again. */
+static void exit_once(void) {
+	while (!ap_go)
+		;
+	for (uint32_t delay = ap_delay; delay; delay--)
+		__asm__ volatile("nop");
+	cpuid(0, 0);
+	for (;;)
+		ap_beats = ap_beats + 1;
+}
+
 void ap_main(void) {
 	const struct pointer pointer = {sizeof(ap_idt) - 1, (uint64_t)ap_idt};
 
@@ -46,6 +60,7 @@ void ap_main(void) {
 	for (;;) {
 		switch ((enum ap_work)ap_work) {
 		case AP_EXIT: cpuid(0, 0); break;
+		case AP_EXIT_ONCE: exit_once(); break;
 		case AP_HALT: __asm__ volatile("cli; hlt"); break;
 		case AP_TAKE: __asm__ volatile("sti; pause"); break;
 		default: __asm__ volatile("cli; pause"); break;
@@ -95,6 +110,48 @@ void smp_start(uint32_t apic_id) {
 			;
 	}
 	expect("processors started", ap_started, STARTS);
+}
+
+/* The start-up interrupt would be another kick: so whether the other one has left shows before that. */
+static bool has_stopped(void) {
+	for (uint32_t i = 0; i < STOP_TRIES; i++) {
+		uint32_t before = ap_beats;
+
+		for (volatile uint32_t spin = 0; spin < SPINS; spin++)
+			;
+		if (i && ap_beats == before)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Kicks on the way from the guest to the hypervisor and back, one instruction later each time. (Bochs switches between
+ * processors at branches only: between looking for requests and the entry there is hardly one. See test_vmx.c for that.)
+ */
+void smp_kick(uint32_t apic_id) {
+	prepare(apic_id);
+	expect("start", start(AP_EXIT_ONCE), 1);
+	for (uint32_t i = 0; i < KICKS; i++) {
+		uint32_t before = ap_started;
+		bool stopped;
+
+		ap_delay = i % PHASES;
+		ap_go = 1;
+		/* One instruction more each time. */
+		for (uint32_t delay = i / PHASES / 2; delay; delay--)
+			__asm__ volatile("");
+		if (i / PHASES % 2)
+			__asm__ volatile("nop; nop; nop");
+		send(ICR_INIT);
+		stopped = has_stopped();
+		ap_go = 0;
+		send(ICR_STARTUP | AP_PAGE >> 12);
+		if (!stopped || !comes(&ap_started, before + 1)) {
+			wrong("kick", i, KICKS);
+			return;
+		}
+	}
 }
 
 void smp_ipi(uint32_t unused) {
