@@ -33,6 +33,7 @@ static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
 #define CPUID_TOPOLOGY 0xb
 #define TOPOLOGY_THREADS 1 /* what the first level must be */
 #define TOPOLOGY_BITS BITS(4, 0)
+#define TOPOLOGY_COUNT BITS(15, 0)
 
 static bool is_maker(const struct vcpu_ops *ops) {
 	struct cpuid id = cpuid(0, 0);
@@ -69,7 +70,10 @@ static u32 cpu_thread_bits(void) {
 
 	if (cpuid(0, 0).eax >= CPUID_TOPOLOGY)
 		id = cpuid(CPUID_TOPOLOGY, 0);
-	return (id.ecx >> 8 & 0xff) == TOPOLOGY_THREADS ? id.eax & TOPOLOGY_BITS : 0;
+	/* EBX: threads of a core that are there; room for more may be left in the numbers. */
+	return (id.ecx >> 8 & 0xff) == TOPOLOGY_THREADS && (id.ebx & TOPOLOGY_COUNT) > 1
+		       ? id.eax & TOPOLOGY_BITS
+		       : 0;
 }
 
 /* Processors and functions in an arena of BYTES, when enough is left of it for all that follows. */

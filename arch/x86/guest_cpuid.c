@@ -33,10 +33,11 @@ static const struct leaf_policy policy[] = {
 	{0x6, 0x6, ANY_SUBLEAF, BIT(2) /* APIC timer always runs */, 0, 0, 0},
 	/*
 	 * EBX without TSC_ADJUST 1, SGX 2, RDT 12 and 15, processor trace 25; ECX without PKU 3 and
-	 * OSPKE 4, WAITPKG 5, shadow stacks 7, SGX 30, PKS 31; EDX without UINTR 5, AMX 22, 24, 25,
-	 * branch tracking 20, architectural capabilities 29.
+	 * OSPKE 4, WAITPKG 5, shadow stacks 7, memory encryption 13, key locker 23, bus lock detection 24,
+	 * ENQCMD 29, SGX 30, PKS 31; EDX without UINTR 5, PCONFIG 18, LBR 19, branch tracking 20,
+	 * AMX 22, 24, 25, L1D_FLUSH 28, architectural and core capabilities 29, 30.
 	 */
-	{0x7, 0x7, 0, 0, ~0x02009006u, ~0xc00000b8u, ~0x23500020u},
+	{0x7, 0x7, 0, 0, ~0x02009006u, ~0xe18020b8u, ~0x735c0020u},
 	{0xb, 0xb, ANY_SUBLEAF, ALL, ALL, ALL, ALL},
 	{0xd, 0xd, 0, ALL, ALL, ALL, ALL},
 	{0xd, 0xd, 1, 0x7 /* without XSAVES, XFD */, ALL, 0, 0},

@@ -11,6 +11,7 @@
 #define MTRR_CAP_WRITE_COMBINING BIT(10)
 #define MTRR_ENABLED_WRITE_BACK (BIT(11) | 6)
 #define HWCR_TSC_FREQUENCY BIT(24)
+#define MISC_ENABLE_FAST_STRINGS BIT(0)
 #define DE_CFG_LFENCE_SERIALIZES BIT(1)
 
 enum msr_rights { PASS_READ = 1, PASS_WRITE = 2, PASS = 3 };
@@ -90,6 +91,7 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
 		machine.vcpu_ops->load_state(vcpu);
 		*value = vcpu->state.efer;
 		return true;
+	case MSR_MISC_ENABLE: *value = MISC_ENABLE_FAST_STRINGS; return true;
 	case MSR_MTRR_CAP: *value = MTRR_CAP_WRITE_COMBINING; return true;
 	case MSR_MTRR_DEF_TYPE: *value = vcpu->mtrr_default; return true;
 	case MSR_HWCR: *value = HWCR_TSC_FREQUENCY; return true;

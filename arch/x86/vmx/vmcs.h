@@ -124,7 +124,7 @@ enum vmx_exit_reason {
 
 /* Section 28.2.1: exit qualifications. */
 #define EVENT_BITS (EVENT_VALID | BITS(11, 0)) /* others may be undefined */
-#define DEBUG_DR6 (BITS(3, 0) | BITS(14, 11))
+#define DEBUG_DR6 (BITS(3, 0) | BITS(14, 13))
 #define IO_WIDTH BITS(2, 0) /* bytes less 1 */
 #define IO_IN BIT(3)
 #define IO_STRING BIT(4)
