@@ -84,6 +84,7 @@ enum group_rule {
 	GROUP_REAL_DMA, /* behind a device that makes requests in its own name (VMD) */
 	GROUP_RESERVED_MEMORY, /* one firmware region names them all */
 	GROUP_VIRTUAL_FUNCTION, /* a virtual function whose ACS does not hold */
+	GROUP_TRUSTED_PORT, /* a port that would be at fault, had the file not said otherwise */
 };
 
 struct group_reason {

@@ -76,8 +76,16 @@ static void port_rule(struct derivation *d, u32 f) {
 	struct node *n = &d->nodes[f];
 	u32 peer = f;
 
-	if (isolates(d, f))
+	if (acs_isolates(port))
 		return;
+	if (n->trusted) {
+		/* As in Linux it stays with what is directly below: nobody can own a port. */
+		if (n->first_child != NONE) {
+			join(d->leader, f, n->first_child);
+			explain(d, GROUP_TRUSTED_PORT, f, f, n->first_child);
+		}
+		return;
+	}
 	if (port->pcie_type == PCIE_DOWNSTREAM_PORT && inside_switch(d, port)) {
 		struct node *above = &d->nodes[port->parent];
 

@@ -32,6 +32,9 @@ static const struct wording {
 				   "allows this)"},
 	[GROUP_VIRTUAL_FUNCTION] = {"virtual-function", false, true, "virtual function ",
 				    ": it may reach its physical function"},
+	[GROUP_TRUSTED_PORT] = {"trusted-port", false, true, "port ",
+				": the file trusts it, so only what is directly below goes with "
+				"it"},
 };
 
 const char *group_rule_name(enum group_rule rule) {

@@ -11,15 +11,29 @@
 static void print_console(struct machine *machine) {
 	struct file_sink output = file_sink(stdout);
 
-	survey_groups(&machine->inventory, NULL, 0, &output.sink);
+	survey_groups(&machine->inventory, machine->preview.trusts, machine->preview.trust_count,
+		      &output.sink);
 }
+
+#define TRUSTS_MAX 64
 
 struct groups_options {
 	struct machine_options machine;
 	void (*print)(struct machine *machine); /* NULL: by what standard output is */
 	bool compare;
 	const char *linux_file; /* NULL: the running kernel's groups */
+	struct group_trust trusts[TRUSTS_MAX];
+	u32 trust_count;
 };
+
+/* The port of a "trust" line that is tried out. */
+static bool add_trust(struct groups_options *options, const char *text) {
+	bool beyond;
+
+	return options->trust_count < TRUSTS_MAX &&
+	       linux_address(text, &options->trusts[options->trust_count++].port, &beyond) &&
+	       !beyond;
+}
 
 /* False: wrong use. */
 static bool parse(struct groups_options *options, int argc, char **argv) {
@@ -42,6 +56,9 @@ static bool parse(struct groups_options *options, int argc, char **argv) {
 		} else if (!strcmp(argv[i], "--linux") && i + 1 < argc && !options->linux_file) {
 			options->linux_file = argv[++i];
 			options->compare = true;
+		} else if (!strcmp(argv[i], "--trust") && i + 1 < argc) {
+			if (!add_trust(options, argv[++i]))
+				return false;
 		} else if (!machine_option(&options->machine, argc, argv, &i)) {
 			return false;
 		}
@@ -76,7 +93,10 @@ int command_groups(int argc, char **argv) {
 
 	if (!parse(&options, argc, argv))
 		return COMMAND_WRONG_USE;
-	fine = machine_load(&machine, &options.machine) && machine_groups(&machine);
+	fine = machine_load(&machine, &options.machine);
+	machine.preview.trusts = options.trusts;
+	machine.preview.trust_count = options.trust_count;
+	fine = fine && machine_groups(&machine);
 	if (fine)
 		machine_print_warnings(&machine);
 	if (fine && options.compare)

@@ -35,10 +35,12 @@ void groups_json_reason(const struct inventory *inventory, const struct group_re
 	putchar('}');
 }
 
-static void print_group(struct inventory *inventory, u32 index) {
+static void print_group(struct machine *machine, u32 index) {
+	struct inventory *inventory = &machine->inventory;
 	const struct group *group = &inventory->groups[index];
 	u32 ports[GROUP_SPLIT_MAX];
-	u32 count = survey_split(inventory, NULL, 0, index, ports);
+	u32 count = survey_split(inventory, machine->preview.trusts, machine->preview.trust_count,
+				 index, ports);
 
 	printf("%s{\"id\":%u,\"functions\":", index ? "," : "", index);
 	addresses(inventory, group->members, group->member_count);
@@ -56,10 +58,8 @@ static void print_group(struct inventory *inventory, u32 index) {
 }
 
 void groups_json(struct machine *machine) {
-	struct inventory *inventory = &machine->inventory;
-
 	printf("{\"groups\":[");
-	for (u32 g = 0; g < inventory->group_count; g++)
-		print_group(inventory, g);
+	for (u32 g = 0; g < machine->inventory.group_count; g++)
+		print_group(machine, g);
 	printf("]%s}\n", machine->incomplete ? ",\"upper_bound\":true" : "");
 }

@@ -161,7 +161,8 @@ static void print_group(struct tree *t, u32 g) {
 	const struct group *group = &t->inventory->groups[g];
 	char text[REASON_SIZE], on[16], off[16];
 	u32 ports[GROUP_SPLIT_MAX];
-	u32 count = survey_split(t->inventory, NULL, 0, g, ports);
+	u32 count = survey_split(t->inventory, t->machine->preview.trusts,
+				 t->machine->preview.trust_count, g, ports);
 	size_t length = (group->member_count + 1) * PCI_TEXT_SIZE;
 	char *members = calloc(1, length);
 	size_t at = 0;

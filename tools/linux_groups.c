@@ -19,8 +19,7 @@ static const char *take(const char *text, char after, unsigned long *value) {
 	return isxdigit((unsigned char)*text) && *end == after ? end + (after != '\0') : NULL;
 }
 
-/* "0000:01:00.0", or without the segment; nothing else. Beyond 16 bits of segment: VMD's, and not here. */
-static bool parse_address(const char *text, struct pci_address *address, bool *beyond) {
+bool linux_address(const char *text, struct pci_address *address, bool *beyond) {
 	bool has_segment = strchr(text, ':') != strrchr(text, ':');
 	unsigned long segment = 0, bus = 0, device = 0, function = 0;
 
@@ -59,7 +58,7 @@ static bool read_folder(struct linux_groups *groups, const char *name) {
 	DIR *folder = opendir(path);
 
 	while (folder && fine && (entry = readdir(folder)))
-		if (parse_address(entry->d_name, &address, &beyond) && !beyond)
+		if (linux_address(entry->d_name, &address, &beyond) && !beyond)
 			fine = add(groups, address);
 	if (folder)
 		closedir(folder);
@@ -103,7 +102,7 @@ static bool read_lines(struct linux_groups *groups, FILE *file, char *error, siz
 			snprintf(error, error_size,
 				 "line %u: \"%.40s\" is no address such as 0000:01:00.0", number,
 				 word);
-			fine = parse_address(word, &address, &beyond);
+			fine = linux_address(word, &address, &beyond);
 			if (!fine || beyond)
 				continue;
 			snprintf(error, error_size, "no memory");

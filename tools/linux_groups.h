@@ -13,6 +13,11 @@ struct linux_groups {
 };
 
 /*
+ * "0000:01:00.0", or without the segment; nothing else. BEYOND: the segment does not fit 16 bits, it is
+ * VMD's. False: it is no address.
+ */
+bool linux_address(const char *text, struct pci_address *address, bool *beyond);
+/*
  * Reads one group a line, addresses with blanks between them, out of PATH ("none:" begins a line of
  * functions without); what the running kernel has where that is NULL. False with words in ERROR.
  */

@@ -166,7 +166,8 @@ bool machine_load(struct machine *machine, const struct machine_options *options
 }
 
 bool machine_groups(struct machine *machine) {
-	bool fine = groups_derive(&machine->inventory, NULL, 0);
+	bool fine = groups_derive(&machine->inventory, machine->preview.trusts,
+				  machine->preview.trust_count);
 
 	if (!fine)
 		fprintf(stderr, "bulkhead: no memory\n");

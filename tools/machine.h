@@ -24,7 +24,7 @@ struct machine {
 	bool incomplete; /* not all of configuration space was seen: groups are an upper bound */
 	struct arena arena;
 	struct inventory inventory;
-	struct config_preview preview; /* of the options' file */
+	struct config_preview preview; /* of the options' file; trust in it decides over groups */
 };
 
 /*
@@ -34,7 +34,7 @@ struct machine {
 bool machine_option(struct machine_options *options, int argc, char **argv, int *index);
 /* Inventory without groups; warnings stay in it. False with words on stderr. */
 bool machine_load(struct machine *machine, const struct machine_options *options);
-/* Derives its groups, without trust. False with words on stderr. */
+/* Derives its groups. False with words on stderr. */
 bool machine_groups(struct machine *machine);
 /* Is it not known whether this function has ACS? */
 bool machine_acs_unseen(const struct inventory *inventory, u32 function);

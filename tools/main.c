@@ -12,7 +12,7 @@ static const struct command {
 	const char *use;
 } commands[] = {
 	{"groups", command_groups,
-	 "[--json | --dot | --tree] [--compare] [--linux FILE] [--lspci FILE] [--acpi FILE]..."},
+	 "[--json | --dot | --tree] [--compare] [--linux FILE] [--trust PORT]... [--lspci FILE] [--acpi FILE]..."},
 	{"acpi", command_acpi, "FILE... [--json]"},
 	{"check", command_check, "FILE [--lspci FILE] [--acpi FILE]..."},
 	{"draft", command_draft, "[--lspci FILE] [--acpi FILE]..."},
@@ -25,6 +25,7 @@ static const char help[] =
 	"        --json, --dot   for programs; for Graphviz: --dot | dot -Tsvg\n"
 	"        --compare  where Linux formed other groups; status 1 where ours are finer\n"
 	"        --linux FILE    Linux's groups of another machine, one a line\n"
+	"        --trust PORT    as if a file trusted that port, such as 0000:02:08.0; several\n"
 	"acpi    what DMAR, IVRS and MCFG tables say, and what is wrong with them\n"
 	"check   the errors of a bulkhead.conf; status 1 when there are any\n"
 	"draft   a bulkhead.conf to start from\n"

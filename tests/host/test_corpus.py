@@ -92,6 +92,14 @@ def split_errors(tmp_path, trusts):
     return set(re.findall(r"error\[group-split\]: (\S+)", run.stdout))
 
 
+def test_x570_three_trusted_ports_give_linux_groups(bulkhead):
+    dump, linux = (CORPUS / "full" / f"{X570}.{kind}" for kind in ("lspci.txt", "groups.txt"))
+    trust = [word for port in X570_PORTS for word in ("--trust", port)]
+    lines = bulkhead("groups", "--lspci", dump, "--linux", linux, *trust).stdout.splitlines()
+    assert lines == ["in none of Linux's groups: 0000:00:00.0 0000:00:00.2",
+                     "31 groups equal, 0 coarser than Linux's, 0 finer; 2 functions are in none of Linux's groups, 0 were not seen here"]
+
+
 def test_x570_three_trust_lines_split_the_switch(tmp_path):
     first_of_each = {functions[0] for functions in X570_BELOW.values()}  # a split is said once a partition
     assert split_errors(tmp_path, []) == first_of_each

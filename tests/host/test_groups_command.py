@@ -114,6 +114,27 @@ def test_files_of_groups_that_are_none(bulkhead, tmp_path):
 
 
 @pytest.mark.parametrize("name", ("q35-1", "q35-8"))
+def test_trust_is_tried_out(bulkhead, bulkhead_json, name):
+    """In every form: what is said to split a group does, and a trusted port stays with what is directly below."""
+    group = next(g for g in bulkhead_json("groups", *machine(name))[0]["groups"] if "trust" in g)
+    trust = [word for port in group["trust"] for word in ("--trust", port[5:])]  # segment 0 may be left out
+    tried, = bulkhead_json("groups", *machine(name), *trust)
+    number = {function: g["id"] for g in tried["groups"] for function in g["functions"]}
+    assert len({number[function] for function in group["functions"]}) > 1
+    reasons = [r for g in tried["groups"] for r in g["reasons"] if r["rule"] == "trusted-port"]
+    assert reasons and {r["at"] for r in reasons} <= set(group["trust"])
+    for form in ("--tree", "--dot"):
+        text = bulkhead("groups", *machine(name), *trust, form).stdout
+        assert "trusted-port" in text or "the file trusts it" in " ".join(text.split())
+
+
+def test_trust_that_is_void(bulkhead):
+    done = bulkhead("groups", *machine("q35-4"), "--trust", "0000:7f:00.0")
+    assert "trust in 0000:7f:00.0 is void: there is no such function" in done.stderr
+    assert done.stdout == bulkhead("groups", *machine("q35-4")).stdout
+
+
+@pytest.mark.parametrize("name", ("q35-1", "q35-8"))
 def test_tree_shows_every_function_and_reason(bulkhead, bulkhead_json, name):
     text = bulkhead("groups", *machine(name), "--tree", env=dict(os.environ, LC_ALL="C")).stdout
     whole, = bulkhead_json("groups", *machine(name))

@@ -19,7 +19,7 @@ def test_help(bulkhead, arguments):
 
 @pytest.mark.parametrize("arguments", [
     [], ["grups"], ["--json"], ["groups", "--xml"], ["groups", "--lspci"], ["groups", "--json", "--dot"], ["groups", "stray"],
-    ["groups", "--linux"], ["groups", "--lspci", DUMP, "--compare"], ["groups", "--compare", "--dot"], ["acpi"], ["acpi", "--json"],
+    ["groups", "--linux"], ["groups", "--trust"], ["groups", "--trust", "rubbish"], ["groups", "--lspci", DUMP, "--compare"], ["groups", "--compare", "--dot"], ["acpi"], ["acpi", "--json"],
     ["acpi", "--yaml", DUMP], ["check"], ["check", "a", "b"], ["draft", "--json"], ["draft", "--acpi"]])
 def test_wrong_use_is_status_2(bulkhead, arguments):
     done = bulkhead(*arguments, status=2)

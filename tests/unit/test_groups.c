@@ -18,6 +18,7 @@
 #define EP PCIE_ENDPOINT
 #define INTEGRATED PCIE_RC_ENDPOINT
 #define PLAIN PCIE_NONE
+#define REDIRECT (ACS_REQUEST_REDIRECT | ACS_COMPLETION_REDIRECT)
 
 /* --- ports, bridges, devices --- */
 
@@ -262,7 +263,17 @@ static void trust_splits_at_a_port(void **state) {
 
 	(void)state;
 	topology_enumerate(t);
-	topology_expect_trusting(t, &trust, 1, "RP0|A|RP1,B");
+	topology_expect_trusting(t, &trust, 1, "RP0,A|RP1,B");
+	topology_free(t);
+
+	/* It stays with what is directly below, and with nothing more. */
+	t = two_ports(1, 1, false, false);
+	topology_acs(t, topology_endpoint(t, "A1", EP, 1, 0, 1), REDIRECT);
+	topology_acs(t, topology_endpoint(t, "A2", EP, 1, 0, 2), REDIRECT);
+	topology_enumerate(t);
+	topology_expect_trusting(t, &trust, 1, "RP0,A|A1|A2|RP1,B");
+	assert_true(topology_has_reason(t, "A", GROUP_TRUSTED_PORT, "RP0"));
+	assert_int_equal(t->inventory.groups[0].reason_count, 1);
 	topology_free(t);
 
 	t = topology_new();
@@ -415,7 +426,7 @@ static void every_reason_has_words(void **state) {
 	assert_string_equal(group_rule_name(g->reasons[0].rule), "acs-missing");
 	assert_string_equal(group_reason_text(&t->inventory, &g->reasons[0], text, sizeof(text)),
 			    "port 0000:00:01.0 has no ACS: requests below it may turn round there");
-	for (u32 rule = 0; rule <= GROUP_VIRTUAL_FUNCTION; rule++) {
+	for (u32 rule = 0; rule <= GROUP_TRUSTED_PORT; rule++) {
 		struct group_reason reason = {(enum group_rule)rule, 0, 0, 1};
 
 		assert_true(strlen(group_reason_text(&t->inventory, &reason, text, sizeof(text))) >
