@@ -47,7 +47,7 @@ static void use(struct dump *dump) {
 	for (u32 i = 1; i < dump->count; i++)
 		demand(pci_key(dump->functions[i - 1].address) <
 		       pci_key(dump->functions[i].address));
-	if (!dump_windows(dump, &inventory) || !pci_enumerate(&inventory, &dump->access, false))
+	if (!dump_windows(dump, &inventory) || !pci_enumerate(&inventory, &dump->access, NULL))
 		return;
 	demand(inventory.function_count <= 2 * dump->count);
 	acs_enable(&inventory, &dump->access);

@@ -3,7 +3,8 @@
 
 QEMU's network device with VIRTIO works without a driver for its physical function: a guest sends with it. The emulated
 82576 (igb) has its virtual functions above number 7, where only ARI leads to.
-- amd-iommu's fault records do not tell which device behind a port it was: only VT-d shows the name.
+- amd-iommu's fault records do not tell which device behind a port it was: only VT-d shows the name. intel-iommu has room
+  for one record: of two faults at the same moment it may lose one.
 """
 import re
 
@@ -44,18 +45,22 @@ def machine_of(iommu, conf, devices):
     return dict(iommu=iommu, conf=conf, devices=devices, files=[ATTACKER], cpus=4, memory="1G")
 
 
-def config(machine, bus, offset):
-    """A double word of function 0 on that bus, read by QEMU itself."""
-    ecam = re.search(r"([0-9a-f]+)-.*pcie-mmcfg", machine.monitor("info mtree"))  # where firmware has put it
-    return int(machine.monitor(f"xp /1wx {int(ecam[1], 16) + (bus << 20) + offset:#x}").partition(":")[2], 16)
+class PhysicalFunction:
+    """Configuration space of 0000:01:00.0, read by QEMU itself."""
 
+    def __init__(self, machine):
+        self.machine = machine
+        self.base = int(re.search(r"([0-9a-f]+)-.*pcie-mmcfg", machine.monitor("info mtree"))[1], 16) + (1 << 20)
+        self.sriov = 0x100
+        while (head := self.read(self.sriov)) & 0xFFFF != SRIOV:
+            self.sriov = head >> 20
+            assert self.sriov
 
-def sriov_control(machine, bus):
-    offset = 0x100
-    while (head := config(machine, bus, offset)) & 0xFFFF != SRIOV:
-        offset = head >> 20
-        assert offset
-    return config(machine, bus, offset + SRIOV_CONTROL)
+    def read(self, offset):
+        return int(self.machine.monitor(f"xp /1wx {self.base + offset:#x}").partition(":")[2], 16)
+
+    def control(self):
+        return self.read(self.sriov + SRIOV_CONTROL)
 
 
 @pytest.mark.parametrize("iommu", ["amd", "intel"])
@@ -63,16 +68,21 @@ def test_two_partitions_use_a_virtual_function_each(iommu, boot):
     """Registers, DMA in the partition's own domain, MSI-X by its own requester ID; the physical function stays blocked."""
     conf = HEAD + partition("one", 1, "virtual=1", ["0000:01:00.1"]) + partition("two", 2, "virtual=1", ["0000:01:00.2"])
     machine = boot(**machine_of(iommu, conf, NETWORK))
+    machine.wait_for(r"^bulkhead: partition \S+: loading$", BOOT)
+    physical = PhysicalFunction(machine)
     for name in "one", "two":
         machine.wait_for(rf"^\[{name}\] guest: virtual function at 0x8, command 0x6, registers at", BOOT)
         machine.wait_for(rf"^\[{name}\] guest: virtual function sent, interrupts 1$", WORK)
-    assert not config(machine, 1, COMMAND) & BUS_MASTER
-    assert sriov_control(machine, 1) & (VF_ENABLE | VF_MEMORY) == VF_ENABLE | VF_MEMORY
-    for name, device in ("one", "0000:01:00.1"), ("two", "0000:01:00.2"):
+        assert not physical.read(COMMAND) & BUS_MASTER
+        assert physical.control() & (VF_ENABLE | VF_MEMORY) == VF_ENABLE | VF_MEMORY
         machine.wait_for(rf"^\[{name}\] guest: virtual function has been told to read beyond$", WORK)
-        if iommu == "intel":
-            machine.wait_for(rf"^bulkhead: fault: partition {name} device {device} dma-read 0x0000000012000000: ", WORK)
     assert machine.wait_exit(WORK) == DEBUG_EXIT_0
+    faults = {line.split(": ")[2] for line in machine.lines("^bulkhead: fault: ")}
+    assert faults
+    if iommu == "intel":
+        assert faults <= {
+            "partition one device 0000:01:00.1 dma-read 0x0000000012000000",
+            "partition two device 0000:01:00.2 dma-read 0x0000000012000000"}
     groups = machine.lines(r"^bulkhead: group \d+: 0000:01:00\.\d$")
     assert [line.split()[-1] for line in groups] == ["0000:01:00.0", "0000:01:00.1", "0000:01:00.2"]
 
@@ -103,7 +113,7 @@ def test_firmware_gets_them_back_switched_off(boot):
     assert machine.lines(r"^bulkhead: function 0000:01:10\.0: 8086:10ca ")  # they were on
     errors = [re.search(r"error\[([a-z-]+)\]", line)[1] for line in machine.lines(r"^bulkhead\.conf:.* error\[")]
     assert errors == ["sriov-refused", "sriov-owner"]
-    assert not sriov_control(machine, 1) & (VF_ENABLE | VF_MEMORY)
+    assert not PhysicalFunction(machine).control() & (VF_ENABLE | VF_MEMORY)
 
 
 def test_more_than_there_are_is_refused(boot):
