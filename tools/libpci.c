@@ -19,7 +19,8 @@ __attribute__((noreturn, format(printf, 1, 2))) static void on_error(char *forma
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(words, words_size, format, arguments);
+	if (words_size)
+		vsnprintf(words, words_size, format, arguments);
 	va_end(arguments);
 	longjmp(way_out, 1);
 }
@@ -106,17 +107,23 @@ void libpci_names_close(struct libpci_names *names) {
 	pci_cleanup(access_of(names));
 }
 
+/* A malformed pci.ids is an error of libpci's: then there is no name, and later ones are what was read of it. */
+static const char *look_up(struct libpci_names *names, char *text, size_t size, int what,
+			   uint16_t first, uint16_t second) {
+	words_size = 0;
+	return setjmp(way_out) ? NULL
+			       : pci_lookup_name(access_of(names), text, (int)size, what | LOCAL,
+						 first, second);
+}
+
 const char *libpci_device(struct libpci_names *names, uint16_t vendor, uint16_t device, char *text,
 			  size_t size) {
 	const char *both =
-		pci_lookup_name(access_of(names), text, (int)size,
-				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | LOCAL, vendor, device);
+		look_up(names, text, size, PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, vendor, device);
 
-	return both ? both
-		    : pci_lookup_name(access_of(names), text, (int)size, PCI_LOOKUP_VENDOR | LOCAL,
-				      vendor);
+	return both ? both : look_up(names, text, size, PCI_LOOKUP_VENDOR, vendor, 0);
 }
 
 const char *libpci_class(struct libpci_names *names, uint16_t class, char *text, size_t size) {
-	return pci_lookup_name(access_of(names), text, (int)size, PCI_LOOKUP_CLASS | LOCAL, class);
+	return look_up(names, text, size, PCI_LOOKUP_CLASS, class, 0);
 }
