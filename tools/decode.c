@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define STRUCTURE_BYTES_MIN 4
-#define TABLE_BYTES_MAX MIB /* real ones have a few KiB */
+#define TABLE_BYTES_MAX                                                                            \
+	(256 * KIB) /* real ones have a few KiB, and structures are compared with each other */
 
 static const struct decoder {
 	const char *signature;
@@ -149,7 +150,7 @@ bool decode_file(struct report *report, const char *path, char *error, size_t er
 	if (!found)
 		snprintf(
 			error, error_size,
-			"no DMAR, IVRS or MCFG table of at most 1 MiB in it, neither as bytes nor as "
+			"no DMAR, IVRS or MCFG table of at most 256 KiB in it, neither as bytes nor as "
 			"acpidump prints them");
 	return found;
 }
