@@ -80,6 +80,7 @@ void screen_page(const char *text) {
 	console_set_screen(&screen_sink);
 	if (screen_count)
 		screens[0]->QueryMode(screens[0], (UINTN)screens[0]->Mode->Mode, &columns, &rows);
+	columns = max_u64(columns, 1); /* some say 0 for a mode that they do not have */
 	for (const char *end; *text; text = end) {
 		UINTN height;
 
