@@ -18,6 +18,8 @@ static bool overlap(struct span span, u64 base, u64 length) {
 
 /* Memory of KINDS, units, IO-APICs and configuration space. */
 static const char *machine_clash(const struct inventory *inventory, struct span span, u64 kinds) {
+	if (overlap(span, INTERRUPT_WINDOW, INTERRUPT_WINDOW_END - INTERRUPT_WINDOW))
+		return "the local APICs";
 	for (u32 i = 0; i < inventory->memory_count; i++) {
 		if (BIT(inventory->memory[i].kind) & kinds &&
 		    overlap(span, inventory->memory[i].base, inventory->memory[i].length))

@@ -590,6 +590,8 @@ static void device_errors(void **state) {
 	expect(m, PARTITION "device = 0000:01:00.0\n", "");
 	m->functions[NETWORK].bars[0].base = 0x100000;
 	expect(m, PARTITION "device = 0000:01:00.0\n", "device-registers@5:10");
+	m->functions[NETWORK].bars[0].base = 0xfeee0000; /* there a write is an interrupt */
+	expect(m, PARTITION "device = 0000:01:00.0\n", "device-registers@5:10");
 	m->functions[NETWORK].bars[0].base = 0xfed90000;
 	m->unit.base = 0xfed9f000;
 	m->unit.register_bytes = 0x1000;
