@@ -254,7 +254,7 @@ static _Noreturn void take_over(void) {
 }
 
 static EFI_STATUS run(const struct acpi_tables *tables, const char *text, u64 length) {
-	struct survey_facts facts = {.iommu = &iommu, .processor = "unsupported"};
+	struct survey_facts facts = {.processor = "unsupported"};
 
 	facts.processor_fault = choose_processor_kind();
 	if (boot.vcpu_ops)
@@ -271,7 +271,7 @@ static EFI_STATUS run(const struct acpi_tables *tables, const char *text, u64 le
 		survey_run(&inventory, &facts);
 		return EFI_SUCCESS;
 	}
-	survey_brief(&inventory, &facts, &console);
+	survey_print(&inventory, &facts, false, &console);
 	if (facts.processor_fault)
 		say("%s: %s", boot.vcpu_ops ? "warning" : "error", facts.processor_fault);
 	if (!boot.vcpu_ops || !prepare(tables, text, length))

@@ -18,7 +18,7 @@ static char *print(struct inventory *inventory, const struct survey_facts *facts
 		text_buffer_init(&buffer, text, bytes);
 		if (facts) {
 			text_print(&buffer.sink, "bulkhead: version %s\n", BULKHEAD_VERSION);
-			survey_print(inventory, facts, &buffer.sink);
+			survey_print(inventory, facts, true, &buffer.sink);
 		} else {
 			draft_print(inventory, NULL, &buffer.sink);
 		}

@@ -39,6 +39,7 @@ struct plan {
 	u32 partition_count;
 };
 
+#define PARTITIONS_MAX 63
 #define MEMORY_UNIT (2 * MIB)
 
 /* What the rules ask the world: is there such a file beside the configuration, and how long is it? */

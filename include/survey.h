@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "enumerate.h"
-#include "iommu.h"
-#include "text.h"
+#include "config.h"
 
 /* What a person wants to see of a machine before its first start. Text only: nothing is changed. */
 
@@ -10,8 +8,7 @@
 struct survey_facts {
 	const char *processor; /* "amd-svm", "unsupported" */
 	const char *processor_fault; /* why it cannot run partitions; NULL: it can */
-	const struct iommu *iommu; /* as iommu_probe() has left it */
-	const char *iommu_fault; /* what it said; NULL: nothing */
+	const char *iommu_fault; /* why the IOMMU cannot serve; NULL: it can, or there is none */
 };
 
 /* Words about a model, such as "Intel Corporation 82574L"; NULL: unknown. TEXT of SIZE bytes may hold them. */
@@ -21,24 +18,16 @@ struct device_names {
 };
 
 /*
- * The lines about isolation groups: members, reasons, and which trust would split them. TRUSTS are those
- * that the groups were derived with.
+ * The lines about isolation groups: members and reasons; and, unless TRUSTED is NULL, which trust would
+ * split them beside that in TRUSTED, which they were derived with.
  */
-void survey_groups(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
+void survey_groups(struct inventory *inventory, const struct config_preview *trusted,
 		   struct text_sink *out);
-/* As group_split(), at most GROUP_SPLIT_MAX into PORTS; does not try where nothing could be gained. */
-u32 survey_split(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
-		 u32 group, u32 *ports);
-/* What every start shows: processors, units, functions, groups, warnings. FACTS may be NULL (a host). */
-void survey_brief(const struct inventory *inventory, const struct survey_facts *facts,
-		  struct text_sink *out);
-/* The largest free piece, NULL: none is known; and the sum of all. */
-const struct memory_range *survey_memory(const struct inventory *inventory, u64 *bytes);
 /*
- * The same, then memory, what units can do, what can be given away and what hinders the rest, regions,
- * and what is missing for a working system.
+ * Processors, units, functions, groups and warnings, which every start shows. WHOLE adds free memory, what
+ * can be given away and what hinders the rest, reserved regions, and what is missing for a working system.
  */
-void survey_print(struct inventory *inventory, const struct survey_facts *facts,
+void survey_print(struct inventory *inventory, const struct survey_facts *facts, bool whole,
 		  struct text_sink *out);
 /*
  * A bulkhead.conf to start from, which passes the rules as soon as its images are there. NAMES may be
@@ -47,10 +36,18 @@ void survey_print(struct inventory *inventory, const struct survey_facts *facts,
 void draft_print(struct inventory *inventory, const struct device_names *names,
 		 struct text_sink *out);
 
-/* What a person calls a function: "nic", "disk", "smbus". */
-const char *survey_kind(const struct pci_function *f);
+/* What a person calls a function. In a group the one that stands first in their table gives its name. */
+struct device_kind {
+	u16 class, mask; /* base and sub class */
+	const char *name;
+	bool chipset; /* the machine itself may depend on it */
+};
+const struct device_kind *device_kind(const struct pci_function *f);
+
+/* Bytes of free memory, and those of the largest piece. */
+u64 survey_memory(const struct inventory *inventory, u64 *largest);
 /*
  * Why the rules of the file would refuse a partition that has this group: in WORDS of SIZE bytes, or ""
- * when they would not. False: no function of the group can be given away.
+ * when they would not. Returns the function that the group is called after; NONE: it has none to give away.
  */
-bool survey_obstacle(const struct inventory *inventory, u32 group, char *words, size_t size);
+u32 survey_obstacle(const struct inventory *inventory, u32 group, char *words, size_t size);

@@ -87,6 +87,8 @@ u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u
 	struct split s = {.trials = 0};
 	u32 count = 0;
 
+	if (g->member_count < 2)
+		return 0;
 	if (derivation_begin(&s.d, inventory) && prepare(&s, inventory, g)) {
 		for (u32 i = 0; i < trust_count; i++)
 			derivation_trust(&s.d, trusts[i].port);

@@ -11,8 +11,7 @@
 static void print_console(struct machine *machine) {
 	struct file_sink output = file_sink(stdout);
 
-	survey_groups(&machine->inventory, machine->preview.trusts, machine->preview.trust_count,
-		      &output.sink);
+	survey_groups(&machine->inventory, &machine->preview, &output.sink);
 }
 
 #define TRUSTS_MAX 64

@@ -2,7 +2,6 @@
 /* `bulkhead groups --json`. */
 #include "groups.h"
 #include "json.h"
-#include "survey.h"
 #include <stdio.h>
 
 void groups_json_address(const struct inventory *inventory, u32 function) {
@@ -39,8 +38,8 @@ static void print_group(struct machine *machine, u32 index) {
 	struct inventory *inventory = &machine->inventory;
 	const struct group *group = &inventory->groups[index];
 	u32 ports[GROUP_SPLIT_MAX];
-	u32 count = survey_split(inventory, machine->preview.trusts, machine->preview.trust_count,
-				 index, ports);
+	u32 count = group_split(inventory, machine->preview.trusts, machine->preview.trust_count,
+				index, ports, GROUP_SPLIT_MAX);
 
 	printf("%s{\"id\":%u,\"functions\":", index ? "," : "", index);
 	addresses(inventory, group->members, group->member_count);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `bulkhead groups` for eyes: the tree of buses, what belongs together and why. */
 #include "groups.h"
-#include "survey.h"
 #include "terminal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,8 +160,8 @@ static void print_group(struct tree *t, u32 g) {
 	const struct group *group = &t->inventory->groups[g];
 	char text[REASON_SIZE], on[16], off[16];
 	u32 ports[GROUP_SPLIT_MAX];
-	u32 count = survey_split(t->inventory, t->machine->preview.trusts,
-				 t->machine->preview.trust_count, g, ports);
+	u32 count = group_split(t->inventory, t->machine->preview.trusts,
+				t->machine->preview.trust_count, g, ports, GROUP_SPLIT_MAX);
 	size_t length = (group->member_count + 1) * PCI_TEXT_SIZE;
 	char *members = calloc(1, length);
 	size_t at = 0;

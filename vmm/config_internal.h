@@ -13,11 +13,10 @@
  *   config_plan.c     the way through all of them, and the rules about the whole file
  */
 
-#define PARTITIONS_MAX 63
 #define DIAGNOSTICS_MAX 256
 #define KEYS_MAX 16
-#define CPU_INDEX_LIMIT 4096 /* indexes from here on name no processor of any machine */
 #define MEMORY_MINIMUM (16 * MIB)
+#define CPU_INDEX_LIMIT 4096 /* indexes from here on name no processor of any machine */
 #define LOW_MEMORY_END MIB /* below lie start-up code of processors and firmware's data */
 
 struct place {

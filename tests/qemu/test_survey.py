@@ -71,9 +71,8 @@ def test_files_are_what_the_console_shows_and_the_draft_is_accepted(boot, tmp_pa
     disk = volume(tmp_path)
     text, file, draft = survey(boot, disk, **machine)
     expect_same_as_console(text, file)
-    assert re.search(r"^bulkhead: memory: \d+ MiB free, the largest piece \d+ MiB at 0x[0-9a-f]+$", file, re.MULTILINE)
+    assert re.search(r"^bulkhead: memory: \d+ MiB free, the largest piece \d+ MiB$", file, re.MULTILINE)
     assert bool(re.search(r"^bulkhead: missing: an IOMMU: ", file, re.MULTILINE)) == (iommu == "none")
-    assert bool(re.search(r"^bulkhead: unit 0: translates \d+ functions, .* levels [3-5]( [3-5])*$", file, re.MULTILINE)) == (iommu != "none")
     given = re.findall(r"^bulkhead: group (\d+): can be given away$", file, re.MULTILINE)
     proposed = re.findall(r"^\[partition ([a-z-]+\d+)\]$", draft, re.MULTILINE)
     if iommu == "none":
@@ -94,8 +93,8 @@ def test_the_draft_starts_its_partitions_as_it_is(boot, tmp_path, disk):
     """On the demonstration's machine, with a kernel and an initial RAM disk under the names that the draft has."""
     machine = {"iommu": "amd", "cpus": 4, "memory": "2G", "devices": demo_devices(disk[0])}
     _, file, draft = survey(boot, volume(tmp_path), **machine)
-    assert re.search(r"^bulkhead: device 0000:01:00\.0: disk, reset flr, interrupts msi-x$", file, re.MULTILINE)
-    assert re.search(r"^bulkhead: device 0000:02:00\.0: nic, reset [a-z-]+, interrupts msi-x$", file, re.MULTILINE)
+    assert re.search(r"^bulkhead: device 0000:01:00\.0: disk, reset flr$", file, re.MULTILINE)
+    assert re.search(r"^bulkhead: device 0000:02:00\.0: nic, reset [a-z-]+$", file, re.MULTILINE)
     running = boot(conf=draft, files=[f"vmlinuz={VMLINUZ}", f"initrd.img={INITRD}"], **machine)
     for device, name in {"1b36:0010": "disk", "8086:10d3": "nic"}.items():
         name = re.search(rf"^# 0000:.*: {name} {device}\n\[partition (\w+)\]$", draft, re.MULTILINE)[1]

@@ -76,7 +76,9 @@ static void print_draft(struct inventory *inventory, struct text_sink *out) {
 }
 
 static void print_survey(struct inventory *inventory, struct text_sink *out) {
-	survey_print(inventory, NULL, out);
+	static const struct survey_facts facts = {.processor = "amd-svm"};
+
+	survey_print(inventory, &facts, true, out);
 }
 
 static void furnish(struct inventory *inventory, u32 cpu_count, bool has_unit) {
@@ -128,19 +130,19 @@ static void expect_lines(const char *text, const char *const *lines) {
 
 static void a_partition_for_each_group(void **state) {
 	static const char *const lines[] = {
-		"\n[partition nic0]\ncpus    = 1\n",
-		"\n[partition nic1]\ncpus    = 2\n",
+		"\n[partition nic4]\ncpus    = 1\n",
+		"\n[partition nic5]\ncpus    = 2\n",
 		"\ngroup   = 0000:01:00.0\n",
 		"\n# 0000:01:00.0: nic 1234:0103 model 259\n",
 		/* The better of two devices gives its name. */
-		"\n[partition disk0]\ncpus    = 3\n",
+		"\n[partition disk7]\ncpus    = 3\n",
 		"\ngroup   = 0000:05:00.0\n",
-		"\n# trust = 0000:04:01.0 ",
+		"\n# trust = 0000:04:01.0 less isolation: one of 2 ports that hold group 7 together\n",
 		/* What the machine may need is offered, not taken. */
-		"\n# 0000:00:1f.0: isa-bridge 1234:0100 model 256, part of the chipset, stays with "
-		"the hypervisor\n",
+		"\n# 0000:00:1f.0: chipset 1234:0100 model 256, which is a bridge, or stays with the "
+		"hypervisor\n",
 		"\n# Only an offer: the machine itself may need",
-		"\n# [partition smbus0]\n",
+		"\n# [partition chipset3]\n",
 		NULL,
 	};
 	struct topology *t = a_machine(8, true);
@@ -166,13 +168,31 @@ static void processors_that_lack_leave_offers(void **state) {
 		struct topology *t = a_machine(count, true);
 		char *text = print(print_draft, &t->inventory);
 
-		assert_non_null(strstr(text, "no processor is left for it"));
+		assert_non_null(strstr(text, "no processor or memory is left for it"));
 		expect_good(&t->inventory, text, &plan);
 		assert_int_equal(plan.partition_count, count == 1 ? 1 : count - 1);
 		assert_int_equal(plan.partitions[0].cpus[0], count != 1);
 		free(text);
 		topology_free(t);
 	}
+}
+
+static void memory_that_lacks_leaves_offers(void **state) {
+	struct topology *t = a_machine(8, true);
+	struct memory_range little = {GIB, 256 * MIB, MEMORY_FREE};
+	struct plan plan;
+	char *text;
+
+	(void)state;
+	t->inventory.memory = &little;
+	t->inventory.memory_count = 1;
+	text = print(print_draft, &t->inventory);
+	assert_non_null(strstr(text, "no processor or memory is left for it"));
+	expect_good(&t->inventory, text, &plan);
+	assert_int_equal(plan.partition_count, 2);
+	assert_int_equal(plan.partitions[0].memory_bytes, 84 * MIB);
+	free(text);
+	topology_free(t);
 }
 
 static void without_an_iommu_no_device_is_proposed(void **state) {
@@ -217,12 +237,11 @@ static void what_the_rules_refuse_is_not_proposed(void **state) {
 
 static void the_survey_tells_what_can_be_given_away(void **state) {
 	static const char *const lines[] = {
-		"bulkhead: cpu 3: apic 0x0 unknown\n",
+		"bulkhead: cpu 3: apic 0x0 amd-svm\n",
 		"bulkhead: unit 0: amd-vi 0x00000000fed80000 segment 0x0000\n",
-		"bulkhead: memory: 3172 MiB free, the largest piece 3072 MiB at 0x100001000\n",
-		"bulkhead: unit 0: translates 11 functions\n",
-		"bulkhead: device 0000:01:00.0: nic, reset none, interrupts msi-x\n",
-		"bulkhead: device 0000:05:00.0: disk, reset none, interrupts by pin only",
+		"bulkhead: memory: 3172 MiB free, the largest piece 3072 MiB\n",
+		"bulkhead: device 0000:01:00.0: nic, reset none\n",
+		"bulkhead: device 0000:05:00.0: disk, reset none, interrupts by pin only, ",
 		": trust 0000:04:01.0 0000:04:02.0 would split it\n",
 		": cannot be given away: no IOMMU translates the requests of 0000:02:00.0\n",
 		"bulkhead: region 0x0000000001000000-0x0000000001000fff: 0000:01:00.0\n",
@@ -298,6 +317,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_partition_for_each_group),
 		cmocka_unit_test(processors_that_lack_leave_offers),
+		cmocka_unit_test(memory_that_lacks_leaves_offers),
 		cmocka_unit_test(without_an_iommu_no_device_is_proposed),
 		cmocka_unit_test(what_the_rules_refuse_is_not_proposed),
 		cmocka_unit_test(the_survey_tells_what_can_be_given_away),
