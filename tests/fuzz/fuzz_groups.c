@@ -16,9 +16,11 @@
 
 #define FUNCTIONS_MAX 64
 #define TRUSTS_MAX 8
+#define REQUESTS_MAX 4
+#define ALL_MAX (FUNCTIONS_MAX + REQUESTS_MAX * 16) /* with those that a snapshot makes up */
 #define ARENA_BYTES (4 * MIB)
 #define LIVE 1 /* can be written, as a machine and not a dump */
-#define SIZED 2
+#define REQUESTS 2 /* the first functions are asked for virtual ones */
 #define ALL_BUSES 4 /* else the first few only, which is faster */
 #define SMALL 8 /* arena */
 
@@ -79,6 +81,10 @@ static u32 space_of(const struct pci_access *access, struct pci_address address)
 	return f == NONE ? PCIE_CONFIG_SIZE : snapshot.sizes[f];
 }
 
+static void wait(u32 milliseconds) {
+	(void)milliseconds;
+}
+
 static bool take(const u8 **data, size_t *size, void *into, size_t count) {
 	if (*size < count)
 		return false;
@@ -126,7 +132,7 @@ static void check_functions(const struct inventory *inventory) {
 	for (u32 i = 0; i < inventory->function_count; i++) {
 		const struct pci_function *f = &inventory->functions[i];
 
-		demand(find(f->address) != NONE);
+		demand(find(f->address) != NONE || f->physical != NONE);
 		demand(i == 0 || pci_key(f[-1].address) < pci_key(f->address));
 		demand(inventory_find(inventory, f->address) == i);
 		demand(f->physical == NONE || f->physical < inventory->function_count);
@@ -183,7 +189,7 @@ static bool refines(const struct inventory *inventory, const u32 *fine, const u3
 }
 
 static void check_split(struct inventory *inventory) {
-	u32 ports[GROUP_SPLIT_MAX], before[FUNCTIONS_MAX], parts = 0, last = NONE;
+	u32 ports[GROUP_SPLIT_MAX], before[ALL_MAX], parts = 0, last = NONE;
 	struct group_trust trusts[TRUSTS_MAX + GROUP_SPLIT_MAX];
 	u32 split = NONE, count = 0;
 
@@ -213,10 +219,11 @@ static void check_split(struct inventory *inventory) {
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
-	u32 plain[FUNCTIONS_MAX], trusted[FUNCTIONS_MAX];
+	u32 plain[ALL_MAX], trusted[ALL_MAX];
 	struct ecam_window windows[] = {{.last_bus = 0x3f}, {.segment = 1, .last_bus = 7}};
 	struct arena arena = {.base = memory, .size = sizeof(memory)};
 	struct inventory inventory = {.arena = &arena, .windows = windows, .window_count = 2};
+	struct sriov_request requests[REQUESTS_MAX] = {0};
 	struct pci_access access = {.read = read_space, .space = space_of};
 
 	if (size < 1 || size > 65536)
@@ -230,7 +237,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 		windows[0].last_bus = 0xff;
 	if (choice & SMALL)
 		arena.size = (size_t)(choice >> 4) << 12;
-	if (!pci_enumerate(&inventory, &access, choice & LIVE && choice & SIZED))
+	for (u32 i = 0; choice & REQUESTS && i < REQUESTS_MAX && i < snapshot.count; i++)
+		requests[inventory.request_count++] = (struct sriov_request){
+			.physical = snapshot.addresses[i], .count = 1 + 5 * i};
+	inventory.requests = requests;
+	if (!pci_enumerate(&inventory, &access, wait))
 		return 0;
 	check_functions(&inventory);
 	acs_enable(&inventory, &access);
@@ -244,7 +255,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 	keep(&inventory, trusted);
 	demand(refines(&inventory, trusted, plain));
 	check_split(&inventory);
-	if (access.write)
-		acs_restore(&inventory, &access);
+	if (!access.write)
+		return 0;
+	acs_restore(&inventory, &access);
+	sriov_restore(&inventory, &access, wait);
 	return 0;
 }
