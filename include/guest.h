@@ -73,6 +73,8 @@ struct guest_range {
 };
 
 #define GUEST_RANGES_MAX 64 /* a zero page has room for 128 */
+#define GUEST_RESERVED_MAX                                                                         \
+	24 /* pieces of reserved memory, each with RAM before it, that surely fit */
 
 struct guest_map {
 	struct guest_range ranges[GUEST_RANGES_MAX]; /* sorted */

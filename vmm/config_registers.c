@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_internal.h"
+#include "guest.h"
 
 /*
  * A function's registers become part of its partition's memory, and its device is let into memory that
@@ -85,7 +86,8 @@ void config_check_reserved(struct config *config, struct partition_plan *plan) {
 		u32 function = named ? p.function : plan->functions[0];
 		const char *what = find_clash(config, function, span, BIT(MEMORY_USED));
 
-		plan->reserved_pieces++;
+		if (plan->reserved_pieces++ == GUEST_RESERVED_MAX)
+			what = "what the partition's memory map has room for";
 		if (p.base < LOW_MEMORY_END)
 			what = "the first MiB, where every partition has tables of its own";
 		if (what)

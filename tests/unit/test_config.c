@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "../../vmm/config_internal.h"
+#include "guest.h"
 
 #define ARENA_BYTES (4 * MIB)
 #define CLASS_BRIDGE 0x060400
@@ -474,6 +475,24 @@ static void reserved_memory_goes_with_its_device(void **state) {
 	expect(m, PARTITION "device = 0000:01:00.0\n", "reserved-memory@5:10");
 }
 
+static void reserved_memory_fits_the_guests_map(void **state) {
+	struct reserved_region regions[GUEST_RESERVED_MAX + 1];
+	struct machine *m = *state;
+
+	for (u32 i = 0; i < ARRAY_SIZE(regions); i++)
+		regions[i] =
+			(struct reserved_region){.base = 512 * MIB + 2 * i * PAGE_SIZE,
+						 .limit = 512 * MIB + (2 * i + 1) * PAGE_SIZE - 1,
+						 .read = true,
+						 .function = NETWORK};
+	m->inventory.regions = regions;
+	m->inventory.region_count = GUEST_RESERVED_MAX;
+	expect(m, PARTITION "device = 0000:01:00.0\n", "");
+	m->inventory.region_count++;
+	expect(m, PARTITION "device = 0000:01:00.0\n", "reserved-memory@5:10");
+	assert_non_null(strstr(print(m), "memory map has room for"));
+}
+
 static void reserved_memory_is_not_somebody_elses(void **state) {
 	struct machine *m = *state;
 
@@ -830,6 +849,7 @@ int main(void) {
 		TEST(memory_errors),
 		TEST(memory_is_placed_from_the_top),
 		TEST(reserved_memory_goes_with_its_device),
+		TEST(reserved_memory_fits_the_guests_map),
 		TEST(reserved_memory_is_not_somebody_elses),
 		TEST(nothing_is_placed_in_reserved_memory),
 		TEST(image_errors),
