@@ -50,7 +50,7 @@ u32 table_read32(const u8 *p);
 void acpi_find(struct acpi_tables *tables);
 
 /* boot/clock.c */
-u64 clock_tsc_khz(const struct acpi_tables *tables);
+u64 clock_tsc_khz(void);
 u64 clock_unix_seconds(void);
 void clock_stall(u32 milliseconds);
 

@@ -233,7 +233,7 @@ static bool prepare(const struct acpi_tables *tables, const char *text, u64 leng
 	if (fault || !take_tables_memory() || !read_images() || !machine_check(&boot, &console))
 		return false;
 	power_off_find(tables, &boot.power_off_port, &boot.power_off_value);
-	boot.tsc_khz = clock_tsc_khz(tables);
+	boot.tsc_khz = clock_tsc_khz();
 	if (!boot.tsc_khz) {
 		say("error: the frequency of the time stamp counter cannot be measured");
 		return false;
