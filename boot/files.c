@@ -3,17 +3,18 @@
 
 #define PATH_MAX_CHARACTERS 512
 
-static EFI_FILE_HANDLE volume_open(void) {
-	EFI_GUID guid = SIMPLE_FILE_SYSTEM_PROTOCOL;
-	EFI_FILE_IO_INTERFACE *system;
-	EFI_FILE_HANDLE root;
+void *firmware_protocol(EFI_HANDLE handle, EFI_GUID guid) {
+	void *interface;
 
-	if (!firmware.loaded->DeviceHandle ||
-	    EFI_ERROR(firmware.services->HandleProtocol(firmware.loaded->DeviceHandle, &guid,
-							(void **)&system)) ||
-	    EFI_ERROR(system->OpenVolume(system, &root)))
-		return NULL;
-	return root;
+	return handle && !EFI_ERROR(firmware.services->HandleProtocol(handle, &guid, &interface)) ? interface : NULL;
+}
+
+EFI_DEVICE_PATH *device_path_find(EFI_DEVICE_PATH *node, u8 type, u8 subtype) {
+	for (; node && !IsDevicePathEnd(node) && DevicePathNodeLength(node) >= (int)sizeof(*node);
+	     node = NextDevicePathNode(node))
+		if (DevicePathType(node) == type && DevicePathSubType(node) == subtype)
+			return node;
+	return NULL;
 }
 
 /* The folder of the image, from the file path nodes of its device path; ends with a backslash. */
@@ -21,15 +22,10 @@ static u32 image_folder(CHAR16 *path) {
 	EFI_DEVICE_PATH *node = firmware.loaded->FilePath;
 	u32 length = 1, end = 1;
 
-	path[0] = '\\';
-	for (; node && !IsDevicePathEnd(node) && DevicePathNodeLength(node) >= (int)sizeof(*node);
-	     node = NextDevicePathNode(node)) {
-		const u8 *text = (const u8 *)node + sizeof(*node);
+	while ((node = device_path_find(node, MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP))) {
+		const u8 *text = (const u8 *)(node + 1);
 		u32 bytes = (u32)(DevicePathNodeLength(node) - sizeof(*node));
 
-		if (DevicePathType(node) != MEDIA_DEVICE_PATH ||
-		    DevicePathSubType(node) != MEDIA_FILEPATH_DP)
-			continue;
 		for (u32 i = 0; i + 1 < bytes && length < PATH_MAX_CHARACTERS - 1; i += 2) {
 			CHAR16 c = (CHAR16)(text[i] | text[i + 1] << 8);
 
@@ -38,33 +34,39 @@ static u32 image_folder(CHAR16 *path) {
 			if (c == '\\')
 				end = length;
 		}
+		node = NextDevicePathNode(node);
 	}
 	return end;
 }
 
-static EFI_STATUS open_in(EFI_FILE_HANDLE root, CHAR16 *path, u32 folder, const char *name,
-			  u64 mode, EFI_FILE_HANDLE *file) {
+/* Beside the image, or at the root of its volume. */
+static EFI_STATUS open_in(bool beside, const char *name, u64 mode, EFI_FILE_HANDLE *file) {
+	EFI_FILE_IO_INTERFACE *volume = firmware_protocol(firmware.loaded->DeviceHandle,
+							  (EFI_GUID)SIMPLE_FILE_SYSTEM_PROTOCOL);
+	CHAR16 path[PATH_MAX_CHARACTERS] = {'\\'};
+	u32 folder = beside ? image_folder(path) : 1;
 	size_t length = strlen(name);
+	EFI_FILE_HANDLE root;
+	EFI_STATUS status;
 
 	if (!length || folder + length >= PATH_MAX_CHARACTERS)
 		return EFI_NOT_FOUND;
 	for (size_t i = 0; i <= length; i++)
 		path[folder + i] = name[i] == '/' ? '\\' : (u8)name[i];
-	return root->Open(root, file, path, mode, 0);
+	if (!volume || EFI_ERROR(volume->OpenVolume(volume, &root)))
+		return EFI_NO_MEDIA;
+	status = root->Open(root, file, path, mode, 0);
+	root->Close(root);
+	return status;
 }
 
 static EFI_FILE_HANDLE file_open(const char *name) {
-	CHAR16 path[PATH_MAX_CHARACTERS];
-	EFI_FILE_HANDLE root = volume_open();
-	EFI_FILE_HANDLE file = NULL;
+	EFI_FILE_HANDLE file;
 
-	if (!root)
-		return NULL;
-	if (EFI_ERROR(open_in(root, path, image_folder(path), name, EFI_FILE_MODE_READ, &file)) &&
-	    EFI_ERROR(open_in(root, path, 1, name, EFI_FILE_MODE_READ, &file)))
-		file = NULL;
-	root->Close(root);
-	return file;
+	return EFI_ERROR(open_in(true, name, EFI_FILE_MODE_READ, &file)) &&
+			       EFI_ERROR(open_in(false, name, EFI_FILE_MODE_READ, &file))
+		       ? NULL
+		       : file;
 }
 
 /* False for folders too: they have no end to go to (UEFI 2.10, section 13.5). */
@@ -73,10 +75,11 @@ static bool file_size(EFI_FILE_HANDLE file, u64 *bytes) {
 	       !EFI_ERROR(file->GetPosition(file, bytes)) && !EFI_ERROR(file->SetPosition(file, 0));
 }
 
-bool file_find(const char *name, u64 *bytes) {
+bool file_find(const struct image_lookup *lookup, const char *name, u64 *bytes) {
 	EFI_FILE_HANDLE file = file_open(name);
 	bool found = file && file_size(file, bytes);
 
+	(void)lookup;
 	if (file)
 		file->Close(file);
 	return found;
@@ -113,6 +116,7 @@ void *file_read(const char *name, u64 *bytes) {
 static const char *words_for(EFI_STATUS status) {
 	switch (status) {
 	case EFI_SUCCESS: return NULL;
+	case EFI_NO_MEDIA: return "the image came from no volume";
 	case EFI_WRITE_PROTECTED: return "the volume is read-only";
 	case EFI_ACCESS_DENIED: return "a file or folder of that name is read-only";
 	case EFI_VOLUME_FULL: return "the volume is full";
@@ -132,24 +136,20 @@ static EFI_STATUS write_all(EFI_FILE_HANDLE file, const char *text) {
 
 const char *file_replace(const char *name, const char *text) {
 	static const u64 both = EFI_FILE_MODE_READ | EFI_FILE_MODE_WRITE;
-	CHAR16 path[PATH_MAX_CHARACTERS];
-	EFI_FILE_HANDLE root = volume_open(), file;
+	EFI_FILE_HANDLE file;
 	EFI_STATUS status;
 
-	if (!root)
-		return "the image came from no volume";
 	/* Deleted first: firmware writes into a file, it does not shorten it. */
-	if (!EFI_ERROR(open_in(root, path, image_folder(path), name, both, &file)))
+	if (!EFI_ERROR(open_in(true, name, both, &file)))
 		file->Delete(file);
-	status = open_in(root, path, image_folder(path), name, both | EFI_FILE_MODE_CREATE, &file);
-	if (!EFI_ERROR(status)) {
-		status = write_all(file, text);
-		if (EFI_ERROR(status)) /* nobody shall read half a file */
-			file->Delete(file);
-		else
-			file->Close(file);
-	}
-	root->Close(root);
+	status = open_in(true, name, both | EFI_FILE_MODE_CREATE, &file);
+	if (EFI_ERROR(status))
+		return words_for(status);
+	status = write_all(file, text);
+	if (EFI_ERROR(status)) /* nobody shall read half a file */
+		file->Delete(file);
+	else
+		file->Close(file);
 	return words_for(status);
 }
 

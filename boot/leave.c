@@ -4,17 +4,12 @@
 
 #define LEAVE_TRIES 8
 
-static bool has_protocol(EFI_HANDLE handle, EFI_GUID *guid) {
-	void *interface;
-
-	return !EFI_ERROR(firmware.services->HandleProtocol(handle, guid, &interface));
-}
-
 /*
  * Firmware's drivers stop their devices when they are disconnected. The volume that the image came
  * from goes too: everything has been read by now.
  */
-void devices_quiesce(const struct inventory *inventory, const struct pci_access *config) {
+void devices_quiesce(void) {
+	const struct pci_access *config = boot.config;
 	EFI_GUID guid = EFI_PCI_IO_PROTOCOL_GUID;
 	EFI_HANDLE *handles;
 	UINTN count;
@@ -22,13 +17,13 @@ void devices_quiesce(const struct inventory *inventory, const struct pci_access 
 	if (!EFI_ERROR(firmware.services->LocateHandleBuffer(ByProtocol, &guid, NULL, &count,
 							     &handles))) {
 		for (UINTN i = 0; i < count; i++) {
-			if (has_protocol(handles[i], &guid))
+			if (firmware_protocol(handles[i], guid))
 				firmware.services->DisconnectController(handles[i], NULL, NULL);
 		}
 		firmware.services->FreePool(handles);
 	}
-	for (u32 i = 0; i < inventory->function_count; i++) {
-		const struct pci_function *f = &inventory->functions[i];
+	for (u32 i = 0; i < boot.inventory.function_count; i++) {
+		const struct pci_function *f = &boot.inventory.functions[i];
 		u32 command = config->read(config, f->address, PCI_COMMAND, 2);
 
 		/* PCI Express 6.0, section 7.5.1.1.3: a port without it refuses what comes from below. */

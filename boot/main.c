@@ -23,9 +23,6 @@
 struct firmware firmware;
 
 static struct arena arena;
-static struct inventory inventory;
-static struct iommu iommu;
-static struct boot_info boot;
 static struct config_preview preview;
 static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
 
@@ -77,32 +74,32 @@ static u32 cpu_thread_bits(void) {
 }
 
 /* Processors and functions in an arena of BYTES, when enough is left of it for all that follows. */
-static bool find_functions(const struct acpi_tables *tables, u64 bytes) {
+static bool find_functions(u64 bytes) {
 	EFI_TPL level;
 	bool found;
 
 	arena = (struct arena){.base = firmware_allocate(bytes, UINT64_MAX), .size = bytes};
-	inventory = (struct inventory){.arena = &arena,
-				       .requests = preview.requests,
-				       .request_count = preview.request_count};
+	boot.inventory = (struct inventory){.arena = &arena,
+					    .requests = preview.requests,
+					    .request_count = preview.request_count};
 	if (!arena.base)
 		return false;
-	madt_parse(&inventory, tables->madt);
-	inventory.thread_bits = cpu_thread_bits();
-	mcfg_parse(&inventory, tables->mcfg);
-	boot.config = machine_config_access(&inventory);
+	madt_parse(&boot.inventory, firmware.madt);
+	boot.inventory.thread_bits = cpu_thread_bits();
+	mcfg_parse(&boot.inventory, firmware.mcfg);
+	boot.config = machine_config_access(&boot.inventory);
 	/* Sizing moves registers for a moment: no firmware driver may look meanwhile. */
 	level = firmware.services->RaiseTPL(TPL_HIGH_LEVEL);
-	found = pci_enumerate(&inventory, boot.config, clock_stall);
+	found = pci_enumerate(&boot.inventory, boot.config, clock_stall);
 	firmware.services->RestoreTPL(level);
 	return found && arena.size - arena.used >=
-				ARENA_REST + (u64)inventory.function_count * FUNCTION_REST;
+				ARENA_REST + (u64)boot.inventory.function_count * FUNCTION_REST;
 }
 
-static bool build_inventory(const struct acpi_tables *tables) {
+static bool build_inventory(void) {
 	u32 keep = firmware_held();
 
-	for (u64 bytes = ARENA_FIRST; !find_functions(tables, bytes); bytes *= 4) {
+	for (u64 bytes = ARENA_FIRST; !find_functions(bytes); bytes *= 4) {
 		firmware_release(keep);
 		if (bytes < ARENA_LAST)
 			continue;
@@ -111,28 +108,23 @@ static bool build_inventory(const struct acpi_tables *tables) {
 		    ARENA_LAST / MIB);
 		return false;
 	}
-	if (!inventory.cpu_count) {
+	if (!boot.inventory.cpu_count) {
 		say("error: the ACPI table APIC (MADT) is missing or malformed: no processors known");
 		return false;
 	}
-	dmar_parse(&inventory, tables->dmar);
-	ivrs_parse(&inventory, tables->ivrs);
-	if (memory_inventory(&inventory))
-		reserved_check(&inventory);
-	acs_enable(&inventory, boot.config);
+	dmar_parse(&boot.inventory, firmware.dmar);
+	ivrs_parse(&boot.inventory, firmware.ivrs);
+	if (memory_inventory())
+		reserved_check(&boot.inventory);
+	acs_enable(&boot.inventory, boot.config);
 	return true;
 }
 
-static bool lookup_image(const struct image_lookup *lookup, const char *name, u64 *bytes) {
-	(void)lookup;
-	return file_find(name, bytes);
-}
-
 static bool read_plan(const char *text, u64 length) {
-	static const struct image_lookup lookup = {.find = lookup_image};
+	static const struct image_lookup lookup = {.find = file_find};
 	struct diagnostics diagnostics = {.arena = &arena};
-	bool good =
-		config_plan(text, length, &inventory, &lookup, &arena, &boot.plan, &diagnostics);
+	bool good = config_plan(text, length, &boot.inventory, &lookup, &arena, &boot.plan,
+				&diagnostics);
 
 	diagnostics_print(&diagnostics, CONFIG_NAME, "", &console);
 	return good;
@@ -163,16 +155,17 @@ static const char *probe_units(void) {
 	struct text_buffer reason;
 
 	text_buffer_init(&reason, words, sizeof(words));
-	return iommu_probe(&iommu, &inventory, &reason.sink) ? NULL : words;
+	return iommu_probe(&boot.iommu, &boot.inventory, &reason.sink) ? NULL : words;
 }
 
 /* Free memory that some device may be let into: nobody gets it. */
 static bool take_reserved_memory(void) {
 	struct reserved_region piece;
 
-	for (u64 from = 0; reserved_next(&inventory, NULL, 0, from, &piece); from = piece.limit + 1)
-		for (u32 i = 0; i < inventory.memory_count; i++) {
-			const struct memory_range *m = &inventory.memory[i];
+	for (u64 from = 0; reserved_next(&boot.inventory, NULL, 0, from, &piece);
+	     from = piece.limit + 1)
+		for (u32 i = 0; i < boot.inventory.memory_count; i++) {
+			const struct memory_range *m = &boot.inventory.memory[i];
 			u64 base = max_u64(m->base, piece.base);
 			u64 end = min_u64(m->base + m->length, piece.limit + 1);
 
@@ -195,13 +188,15 @@ static bool take_partition_memory(void) {
 }
 
 static bool take_tables_memory(void) {
-	boot.pool_pages = machine_pages(&boot);
-	boot.pool = firmware_allocate(boot.pool_pages * PAGE_SIZE, BELOW_4G);
+	u64 pages = machine_pages();
+
+	page_pool_init(&boot.pool, firmware_allocate(pages * PAGE_SIZE, BELOW_4G), pages);
 	boot.trampoline = (uintptr_t)firmware_allocate(PAGE_SIZE, BELOW_1M);
-	if (!boot.pool || !boot.trampoline)
-		say("error: firmware has no memory for tables (%llu KiB below 4 GiB, 4 KiB below 1 MiB)",
-		    (unsigned long long)boot.pool_pages * PAGE_SIZE / KIB);
-	return boot.pool && boot.trampoline;
+	if (boot.pool.base && boot.trampoline)
+		return true;
+	say("error: firmware has no memory for tables (%llu KiB below 4 GiB, 4 KiB below 1 MiB)",
+	    pages * PAGE_SIZE / KIB);
+	return false;
 }
 
 /* Looking for the images makes firmware allocate: then the map is read and the plan made again. */
@@ -209,7 +204,7 @@ static bool make_plan(const char *text, u64 length) {
 	u32 keep = firmware_held();
 
 	for (u32 attempt = 0; attempt < PLAN_TRIES; attempt++) {
-		if (!memory_inventory(&inventory) || !read_plan(text, length))
+		if (!memory_inventory() || !read_plan(text, length))
 			return false;
 		if (take_partition_memory() && take_reserved_memory())
 			return true;
@@ -220,61 +215,58 @@ static bool make_plan(const char *text, u64 length) {
 }
 
 /* Everything that can be wrong is found here, while firmware can still take the machine back. */
-static bool prepare(const struct acpi_tables *tables, const char *text, u64 length) {
+static bool prepare(const char *text, u64 length) {
 	const char *fault;
 
-	boot.inventory = &inventory;
-	boot.iommu = &iommu;
 	if (!make_plan(text, length))
 		return false;
 	fault = probe_units();
 	if (fault)
 		say("error: %s", fault);
-	if (fault || !take_tables_memory() || !read_images() || !machine_check(&boot, &console))
+	if (fault || !take_tables_memory() || !read_images() || !machine_check(&console))
 		return false;
-	power_off_find(tables, &boot.power_off_port, &boot.power_off_value);
-	boot.tsc_khz = clock_tsc_khz();
-	if (!boot.tsc_khz) {
+	power_off_find();
+	boot.inventory.tsc_khz = clock_tsc_khz();
+	if (!boot.inventory.tsc_khz) {
 		say("error: the frequency of the time stamp counter cannot be measured");
 		return false;
 	}
-	inventory.tsc_khz = boot.tsc_khz;
 	boot.wall_clock_tsc = cpu_tsc();
 	boot.wall_clock_seconds = clock_unix_seconds();
 	return true;
 }
 
 static _Noreturn void take_over(void) {
-	devices_quiesce(&inventory, boot.config);
+	devices_quiesce();
 	screen_stop();
 	if (!firmware_leave())
 		panic("firmware did not end its boot services");
 	interrupts_disable();
-	machine_start(&boot);
+	machine_start();
 }
 
-static EFI_STATUS run(const struct acpi_tables *tables, const char *text, u64 length) {
+static EFI_STATUS run(const char *text, u64 length) {
 	struct survey_facts facts = {.processor = "unsupported"};
 
 	facts.processor_fault = choose_processor_kind();
 	if (boot.vcpu_ops)
 		facts.processor = boot.vcpu_ops->name;
-	if (!groups_derive(&inventory, preview.trusts, preview.trust_count)) {
+	if (!groups_derive(&boot.inventory, preview.trusts, preview.trust_count)) {
 		say("error: no memory left for isolation groups");
 		return EFI_OUT_OF_RESOURCES;
 	}
 	if (!text && !load_option("survey"))
 		say("survey: no %s beside the image or at the root of its volume", CONFIG_NAME);
 	if (!text) {
-		if (inventory.interrupt_remapping)
+		if (boot.inventory.interrupt_remapping)
 			facts.iommu_fault = probe_units();
-		survey_run(&inventory, &facts);
+		survey_run(&facts);
 		return EFI_SUCCESS;
 	}
-	survey_print(&inventory, &facts, false, &console);
+	survey_print(&boot.inventory, &facts, false, &console);
 	if (facts.processor_fault)
 		say("%s: %s", boot.vcpu_ops ? "warning" : "error", facts.processor_fault);
-	if (!boot.vcpu_ops || !prepare(tables, text, length))
+	if (!boot.vcpu_ops || !prepare(text, length))
 		return EFI_LOAD_ERROR;
 	take_over();
 }
@@ -291,30 +283,29 @@ static void read_preview(const char *text, u64 length) {
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
-	EFI_GUID guid = LOADED_IMAGE_PROTOCOL;
-	struct acpi_tables tables;
 	EFI_STATUS status = EFI_LOAD_ERROR;
 	u64 length = 0;
 	const char *text;
 
 	firmware = (struct firmware){
 		.image = image, .system = system, .services = system->BootServices};
-	if (EFI_ERROR(firmware.services->HandleProtocol(image, &guid, (void **)&firmware.loaded)))
+	firmware.loaded = firmware_protocol(image, (EFI_GUID)LOADED_IMAGE_PROTOCOL);
+	if (!firmware.loaded)
 		return EFI_UNSUPPORTED;
 	boot.begin_tsc = cpu_tsc();
 	firmware.services->SetWatchdogTimer(0, 0, 0, NULL);
 	console_init(SERIAL_DEFAULT);
 	screen_start();
 	say("version %s", BULKHEAD_VERSION);
-	acpi_find(&tables);
+	acpi_find();
 	text = load_option("survey") ? NULL : file_read(CONFIG_NAME, &length);
 	if (text)
 		read_preview(text, length);
-	if (build_inventory(&tables)) {
-		status = run(&tables, text, length);
-		acs_restore(&inventory, boot.config);
+	if (build_inventory()) {
+		status = run(text, length);
+		acs_restore(&boot.inventory, boot.config);
 	}
-	sriov_restore(&inventory, boot.config, clock_stall);
+	sriov_restore(&boot.inventory, boot.config, clock_stall);
 	firmware_release(0);
 	say("returning to firmware; nothing was changed");
 	screen_stop();

@@ -66,15 +66,14 @@ static enum memory_kind kind_of(u32 type) {
 	}
 }
 
-static void sort_ranges(struct memory_range *ranges, u32 count) {
-	for (u32 i = 1; i < count; i++) {
-		struct memory_range range = ranges[i];
-		u32 j = i;
+/* In the order of addresses. */
+static void add_range(struct inventory *inventory, struct memory_range range) {
+	struct memory_range *ranges = inventory->memory;
+	u32 i = inventory->memory_count++;
 
-		for (; j && ranges[j - 1].base > range.base; j--)
-			ranges[j] = ranges[j - 1];
-		ranges[j] = range;
-	}
+	for (; i && ranges[i - 1].base > range.base; i--)
+		ranges[i] = ranges[i - 1];
+	ranges[i] = range;
 }
 
 static u32 join_ranges(struct memory_range *ranges, u32 count) {
@@ -92,34 +91,35 @@ static u32 join_ranges(struct memory_range *ranges, u32 count) {
 	return kept;
 }
 
-bool memory_inventory(struct inventory *inventory) {
+bool memory_inventory(void) {
+	struct inventory *inventory = &boot.inventory;
+	struct arena *arena = inventory->arena;
 	UINTN size = 0, key, stride = 0;
 	UINT32 version;
+	size_t used;
 	u8 *map;
-	bool done;
 
 	firmware.services->GetMemoryMap(&size, NULL, &key, &stride, &version);
-	size += MAP_SLACK * stride;
-	if (!stride ||
-	    EFI_ERROR(firmware.services->AllocatePool(EfiLoaderData, size, (void **)&map)))
+	if (!stride)
 		return false;
-	done = !EFI_ERROR(firmware.services->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)map, &key,
-							  &stride, &version));
-	if (done)
-		inventory->memory =
-			arena_alloc(inventory->arena, size / stride, sizeof(*inventory->memory));
-	done = done && inventory->memory;
+	size += MAP_SLACK * stride;
+	inventory->memory = arena_alloc(arena, size / stride, sizeof(*inventory->memory));
 	inventory->memory_count = 0;
-	for (UINTN offset = 0; done && offset + stride <= size; offset += stride) {
+	used = arena->used;
+	map = arena_alloc(arena, size, 1);
+	if (!map || !inventory->memory ||
+	    EFI_ERROR(firmware.services->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)map, &key,
+						      &stride, &version)))
+		return false;
+	for (UINTN offset = 0; offset + stride <= size; offset += stride) {
 		const EFI_MEMORY_DESCRIPTOR *range = (const EFI_MEMORY_DESCRIPTOR *)(map + offset);
 
-		inventory->memory[inventory->memory_count++] =
-			(struct memory_range){.base = range->PhysicalStart,
-					      .length = range->NumberOfPages * PAGE_SIZE,
-					      .kind = kind_of(range->Type)};
+		add_range(inventory,
+			  (struct memory_range){.base = range->PhysicalStart,
+						.length = range->NumberOfPages * PAGE_SIZE,
+						.kind = kind_of(range->Type)});
 	}
-	firmware.services->FreePool(map);
-	sort_ranges(inventory->memory, inventory->memory_count);
+	arena->used = used;
 	inventory->memory_count = join_ranges(inventory->memory, inventory->memory_count);
-	return done;
+	return true;
 }

@@ -5,9 +5,6 @@
  * Switching the machine off: ACPI 6.5, section 7.4.2.4. The value to write stands in an AML package
  * \_S5; it is found by its name, because two constants do not justify an interpreter.
  */
-#define FADT_DSDT 40
-#define FADT_PM1A_CONTROL 64
-#define TABLE_LENGTH 4
 #define AML_NAME 0x08
 #define AML_PACKAGE 0x12
 #define AML_BYTE 0x0a
@@ -25,25 +22,22 @@ static u32 first_element(const u8 *aml, u32 left) {
 	return aml[skip] == AML_BYTE ? aml[skip + 1] : aml[skip];
 }
 
-void power_off_find(const struct acpi_tables *tables, u16 *port, u16 *value) {
-	const u8 *fadt = tables->fadt.data, *dsdt;
-	u32 length;
+void power_off_find(void) {
+	const struct acpi_header *dsdt = (const struct acpi_header *)(uintptr_t)firmware.fadt.dsdt;
+	const u8 *aml = (const u8 *)dsdt;
+	u32 length = dsdt ? (u32)min_u64(dsdt->length, TABLE_BYTES_MAX) : 0;
 
-	if (!fadt || tables->fadt.size < FADT_PM1A_CONTROL + 4 || !table_read32(fadt + FADT_DSDT))
-		return;
-	dsdt = (const u8 *)(uintptr_t)table_read32(fadt + FADT_DSDT);
-	length = (u32)min_u64(table_read32(dsdt + TABLE_LENGTH), TABLE_BYTES_MAX);
 	for (u32 i = 1; i + 4 < length; i++) {
 		u32 type;
 
-		if (memcmp(dsdt + i, "_S5_", 4) != 0 ||
-		    (dsdt[i - 1] != AML_NAME && dsdt[i - 1] != '\\'))
+		if (memcmp(aml + i, "_S5_", 4) != 0 ||
+		    (aml[i - 1] != AML_NAME && aml[i - 1] != '\\'))
 			continue;
-		type = first_element(dsdt + i + 4, length - i - 4);
+		type = first_element(aml + i + 4, length - i - 4);
 		if (type > SLEEP_TYPE_MAX)
 			continue;
-		*port = (u16)table_read32(fadt + FADT_PM1A_CONTROL);
-		*value = (u16)(type << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
+		boot.power_off_port = (u16)firmware.fadt.pm1a_control;
+		boot.power_off_value = (u16)(type << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
 		return;
 	}
 }

@@ -19,19 +19,11 @@ _Static_assert(sizeof(WIPE) == sizeof(MORE) + 2, "nothing of it remains");
 static SIMPLE_TEXT_OUTPUT_INTERFACE *screens[SCREENS_MAX];
 static u32 screen_count;
 
+/* Or the splitter, which has no path and copies to all others. */
 static bool is_serial(EFI_HANDLE handle) {
-	EFI_GUID guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
-	EFI_DEVICE_PATH *node;
+	EFI_DEVICE_PATH *path = firmware_protocol(handle, (EFI_GUID)EFI_DEVICE_PATH_PROTOCOL_GUID);
 
-	if (EFI_ERROR(firmware.services->HandleProtocol(handle, &guid, (void **)&node)))
-		return true; /* the splitter, which copies to all others */
-	for (; !IsDevicePathEnd(node) && DevicePathNodeLength(node) >= (int)sizeof(*node);
-	     node = NextDevicePathNode(node)) {
-		if (DevicePathType(node) == MESSAGING_DEVICE_PATH &&
-		    DevicePathSubType(node) == MSG_UART_DP)
-			return true;
-	}
-	return false;
+	return !path || device_path_find(path, MESSAGING_DEVICE_PATH, MSG_UART_DP);
 }
 
 static void screen_put(struct text_sink *sink, const char *bytes, size_t count) {
@@ -106,10 +98,8 @@ void screen_start(void) {
 							    &handles)))
 		return;
 	for (UINTN i = 0; i < count && screen_count < SCREENS_MAX; i++) {
-		if (!is_serial(handles[i]) &&
-		    !EFI_ERROR(firmware.services->HandleProtocol(handles[i], &guid,
-								 (void **)&screens[screen_count])))
-			screen_count++;
+		screens[screen_count] = firmware_protocol(handles[i], guid);
+		screen_count += screens[screen_count] && !is_serial(handles[i]);
 	}
 	firmware.services->FreePool(handles);
 	console_set_screen(&screen_sink);

@@ -8,7 +8,7 @@
 #define TEXT_LAST (64 * MIB)
 
 /* The survey, or without FACTS the draft; NULL: firmware has no memory for it. */
-static char *print(struct inventory *inventory, const struct survey_facts *facts) {
+static char *print(const struct survey_facts *facts) {
 	for (u64 bytes = TEXT_FIRST; bytes <= TEXT_LAST; bytes *= 4) {
 		char *text = firmware_allocate(bytes, UINT64_MAX);
 		struct text_buffer buffer;
@@ -18,9 +18,9 @@ static char *print(struct inventory *inventory, const struct survey_facts *facts
 		text_buffer_init(&buffer, text, bytes);
 		if (facts) {
 			text_print(&buffer.sink, "bulkhead: version %s\n", BULKHEAD_VERSION);
-			survey_print(inventory, facts, true, &buffer.sink);
+			survey_print(&boot.inventory, facts, true, &buffer.sink);
 		} else {
-			draft_print(inventory, NULL, &buffer.sink);
+			draft_print(&boot.inventory, NULL, &buffer.sink);
 		}
 		if (!buffer.truncated)
 			return text;
@@ -35,11 +35,11 @@ static void keep(const char *name, const char *text) {
 	    fault ? fault : "");
 }
 
-void survey_run(struct inventory *inventory, const struct survey_facts *facts) {
-	const char *survey = print(inventory, facts);
+void survey_run(const struct survey_facts *facts) {
+	const char *survey = print(facts);
 
 	keep("survey.txt", survey);
-	keep("draft.conf", print(inventory, NULL));
+	keep("draft.conf", print(NULL));
 	if (survey)
 		screen_page(survey);
 }

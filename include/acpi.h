@@ -8,10 +8,6 @@ struct acpi_table {
 	u32 size; /* bytes that may be read */
 };
 
-struct acpi_tables {
-	struct acpi_table madt, mcfg, dmar, ivrs, fadt;
-};
-
 /*
  * Each reads one table into the inventory and warns of what is malformed. False: the table as a
  * whole cannot be used (signature, length, checksum); the inventory then holds nothing of it.

@@ -32,12 +32,27 @@ ACPI_SIZE(acpi_address, 12);
 
 #define ACPI_SPACE_IO 1
 
-/* FADT, "FACP": what a hardware-reduced machine has to fill in. */
+struct acpi_rsdp {
+	char signature[8];
+	u8 checksum; /* of the bytes before LENGTH */
+	char oem_id[6];
+	u8 revision;
+	u32 rsdt, length;
+	u64 xsdt;
+	u8 extended_checksum, reserved[3];
+} ACPI_PACKED;
+ACPI_SIZE(acpi_rsdp, 36);
+
+/* FADT, "FACP": what a hardware-reduced machine has to fill in, and what is read of the real one. */
 struct acpi_fadt {
 	struct acpi_header header;
 	u32 facs, dsdt;
 	u8 interrupt_model, preferred_profile;
-	u8 fixed_hardware[63];
+	u8 fixed_hardware[18];
+	u32 pm1a_control;
+	u8 fixed_hardware2[8];
+	u32 pm_timer;
+	u8 fixed_hardware3[11], pm_timer_length, fixed_hardware4[17];
 	u16 boot_flags;
 	u8 reserved;
 	u32 flags; /* enum acpi_fadt_flag */
@@ -50,6 +65,9 @@ struct acpi_fadt {
 	struct acpi_address sleep_control, sleep_status;
 	u64 hypervisor_vendor;
 } ACPI_PACKED;
+ACPI_OFFSET(acpi_fadt, pm1a_control, 64);
+ACPI_OFFSET(acpi_fadt, pm_timer, 76);
+ACPI_OFFSET(acpi_fadt, pm_timer_length, 91);
 ACPI_OFFSET(acpi_fadt, boot_flags, 109);
 ACPI_OFFSET(acpi_fadt, x_dsdt, 140);
 ACPI_OFFSET(acpi_fadt, sleep_control, 244);

@@ -108,12 +108,15 @@ bool image_load(const struct load_request *request, const struct guest_memory *m
 
 /* --- ACPI tables for a guest (vmm/acpi_build.c, vmm/dsdt.asl) --- */
 
+struct acpi_window {
+	u64 base, length; /* length 0: none */
+};
+
 struct acpi_request {
 	const u32 *apic_ids; /* the partition's processors, boot processor first */
 	u32 cpu_count;
 	u64 ecam_base; /* of the guest's bus 0; 1 MiB; 0: none */
-	u64 window_base, window_length; /* 32-bit PCI memory window; length 0: none */
-	u64 high_window_base, high_window_length; /* above 4 GiB */
+	struct acpi_window windows[2]; /* of PCI memory: below and above 4 GiB */
 	u64 ioapic_base;
 };
 

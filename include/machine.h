@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "boot_info.h"
-#include "config.h"
-#include "cpu.h"
 #include "devices.h"
-#include "guest.h"
-#include "inventory.h"
-#include "iommu.h"
-#include "tables.h"
 
 /* The running machine: processors, partitions, virtual processors. */
 
@@ -173,7 +167,6 @@ struct partition {
 	struct arena state_arena; /* for what lives as long as the partition */
 	struct vcpu *vcpus;
 	u32 vcpu_count;
-	struct image kernel, initrd;
 	struct guest_map map;
 	u64 low_bytes; /* RAM below the PCI hole */
 	struct page_tables nested;
@@ -199,28 +192,12 @@ struct partition {
 	u32 phases;
 };
 
-/* All that there is, set once before processors start. */
+/* What is made of it. */
 struct machine {
-	struct inventory *inventory;
-	struct plan plan;
-	struct iommu iommu;
 	struct spinlock iommu_lock;
-	struct page_pool pool;
-	const struct vcpu_ops *vcpu_ops;
-	const struct pci_access *config;
-	struct partition *partitions;
-	u32 partition_count;
+	struct partition *partitions; /* one for each of the plan */
 	struct cpu *monitor; /* NULL: every processor belongs to a partition */
-	struct boot_images *images; /* one for each partition */
-	struct spinlock scratch_lock;
-	u8 *acpi_scratch; /* where a guest's tables are built */
 	u64 ecam_base; /* where guests see their configuration space */
-	u16 power_off_port, power_off_value;
-	u64 begin_tsc; /* when the image began */
-	u64 tsc_khz;
-	u64 wall_clock_seconds; /* since 1970, at wall_clock_tsc */
-	u64 wall_clock_tsc;
-	u64 trampoline; /* a page below 1 MiB for starting processors */
 	u32 partitions_left; /* that have not stopped */
 };
 

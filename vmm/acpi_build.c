@@ -100,10 +100,10 @@ static bool build_dsdt(const struct acpi_request *request, u8 *aml) {
 	struct acpi_header *header = (struct acpi_header *)aml;
 
 	memcpy(aml, dsdt_aml, sizeof(dsdt_aml));
-	if (!set_integer(aml, "WINB", request->window_base) ||
-	    !set_integer(aml, "WINL", request->window_length) ||
-	    !set_integer(aml, "HIGB", request->high_window_base) ||
-	    !set_integer(aml, "HIGL", request->high_window_length) ||
+	if (!set_integer(aml, "WINB", request->windows[0].base) ||
+	    !set_integer(aml, "WINL", request->windows[0].length) ||
+	    !set_integer(aml, "HIGB", request->windows[1].base) ||
+	    !set_integer(aml, "HIGL", request->windows[1].length) ||
 	    !set_integer(aml, "ECMB", request->ecam_base))
 		return false;
 	header->checksum = 0;

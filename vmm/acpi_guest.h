@@ -4,17 +4,6 @@
 
 /* What only a guest's own tables need: ACPI 6.3, section 5.2; SPCR revision 2. */
 
-struct acpi_rsdp {
-	char signature[8];
-	u8 checksum; /* of the bytes before LENGTH */
-	char oem_id[6];
-	u8 revision;
-	u32 rsdt, length;
-	u64 xsdt;
-	u8 extended_checksum, reserved[3];
-} ACPI_PACKED;
-ACPI_SIZE(acpi_rsdp, 36);
-
 #define ACPI_ACCESS_BYTE 1
 
 /* 5.2.9 and 5.2.9.3 */

@@ -25,7 +25,7 @@ static u32 index_of(const struct partition *p, u32 function) {
 }
 
 static struct iommu_unit *unit_of(const struct pci_function *f) {
-	return &machine.iommu.units[f->unit];
+	return &boot.iommu.units[f->unit];
 }
 
 /* Registers of devices: in the guest's own tables, never in another device's DMA domain. */
@@ -74,14 +74,14 @@ static void registers_write(void *context, u64 host, u8 width, u64 value) {
 static bool interrupt_set(void *context, u32 function, u32 index,
 			  const struct interrupt_target *target) {
 	struct partition *p = context;
-	const struct pci_function *f = &machine.inventory->functions[function];
+	const struct pci_function *f = &boot.inventory.functions[function];
 	u32 i = index_of(p, function);
 	bool done;
 
 	if (i == NONE || index >= p->interrupt_counts[i])
 		return false;
 	spin_lock(&machine.iommu_lock);
-	done = interrupts_set(unit_of(f), pci_interrupt_requester(machine.inventory, function),
+	done = interrupts_set(unit_of(f), pci_interrupt_requester(&boot.inventory, function),
 			      p->first_interrupt[i] + index, target);
 	spin_unlock(&machine.iommu_lock);
 	return done;
@@ -116,7 +116,7 @@ static bool interrupt_target(void *context, u64 address, u32 data,
 
 static struct msi_message message(void *context, u32 function, u32 index) {
 	const struct partition *p = context;
-	const struct pci_function *f = &machine.inventory->functions[function];
+	const struct pci_function *f = &boot.inventory.functions[function];
 	u32 i = index_of(p, function);
 
 	return unit_of(f)->ops->message(unit_of(f), p->first_interrupt[i] + index);
@@ -147,7 +147,7 @@ void partition_devices_init(struct partition *p) {
 	p->uart = (struct uart){.output = partition_output, .line = uart_line, .context = p};
 	p->ioapic = (struct virtual_ioapic){.deliver = deliver, .context = p};
 	p->vpci_host = (struct vpci_host){
-		.config = machine.config,
+		.config = boot.config,
 		.map = map_bar,
 		.unmap = unmap_bar,
 		.mmio_read = registers_read,

@@ -91,11 +91,11 @@ void guest_memory_fault(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	size_t count;
 	bool done = false;
 
-	machine.vcpu_ops->load_state(vcpu);
+	boot.vcpu_ops->load_state(vcpu);
 	if (exit->fetch) {
-		partition_fail(p, "execution at 0x%llx, which is no memory (rip 0x%llx)",
-			       (unsigned long long)exit->address,
-			       (unsigned long long)vcpu->state.rip);
+		partition_fail(p, "execution at 0x%lx, which is no memory (rip 0x%lx)",
+			       exit->address,
+			       vcpu->state.rip);
 		return;
 	}
 	count = guest_fetch(&p->memory, &vcpu->state, bytes);
@@ -108,6 +108,6 @@ void guest_memory_fault(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	}
 	if (!done)
 		partition_fail(
-			p, "instruction at rip 0x%llx cannot access 0x%llx, which is no memory",
-			(unsigned long long)vcpu->state.rip, (unsigned long long)exit->address);
+			p, "instruction at rip 0x%lx cannot access 0x%lx, which is no memory",
+			vcpu->state.rip, exit->address);
 }

@@ -9,30 +9,29 @@
 
 bool partition_start(struct partition *p) {
 	enum partition_state loading = PARTITION_LOADING;
-	struct vcpu *boot = &p->vcpus[0];
+	struct vcpu *first = &p->vcpus[0];
 
 	say("partition %s: loading", p->plan->name);
 	guest_memory_clear(p);
 	partition_devices_init(p);
-	if (!take_groups(p) || !take_interrupts(p))
+	/* Attached last: while its memory is filled no device reaches it. */
+	if (!partition_load(p, &first->state) || !take_groups(p) || !take_interrupts(p))
 		return false;
 	spin_lock(&p->lock);
 	vpci_reset(&p->vpci);
 	spin_unlock(&p->lock);
-	if (!partition_load(p, &boot->state))
-		return false;
 	for (u32 i = 0; i < p->vcpu_count; i++) {
 		guest_msr_reset(&p->vcpus[i]);
 		p->vcpus[i].mode = VCPU_WAIT_STARTUP;
 	}
-	machine.vcpu_ops->set_state(boot);
-	boot->mode = VCPU_RUNNING;
+	boot.vcpu_ops->set_state(first);
+	first->mode = VCPU_RUNNING;
 	/* Somebody may have stopped it meanwhile: then the request waits at the entry. */
 	__atomic_compare_exchange_n(&p->state, &loading, PARTITION_RUNNING, false, __ATOMIC_SEQ_CST,
 				    __ATOMIC_SEQ_CST);
 	say("partition %s: started", p->plan->name);
-	say("time: partition %s enters %llu ms after the image began", p->plan->name,
-	    (unsigned long long)((cpu_tsc() - machine.begin_tsc) / machine.tsc_khz));
+	say("time: partition %s enters %lu ms after the image began", p->plan->name,
+	    ((cpu_tsc() - boot.begin_tsc) / boot.inventory.tsc_khz));
 	return true;
 }
 

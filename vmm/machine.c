@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "machine.h"
-#include "boot_info.h"
 #include "x86.h"
 
 /* From firmware's hands to running partitions. */
@@ -14,35 +13,35 @@
 #define RESET_HARD 0x06
 #define REGISTER_PAGE 0x1000
 
+struct boot_info boot;
 struct machine machine;
 
 static volatile u32 ready;
 
-u64 machine_pages(const struct boot_info *boot) {
-	u64 pages = PAGES_FIXED + iommu_pages(boot->iommu) +
-		    boot->inventory->cpu_count * PAGES_PER_CPU + boot->inventory->window_count * 2 +
-		    GUEST_ACPI_SIZE / PAGE_SIZE;
+u64 machine_pages(void) {
+	u64 pages = PAGES_FIXED + iommu_pages(&boot.iommu) +
+		    boot.inventory.cpu_count * PAGES_PER_CPU + boot.inventory.window_count * 2;
 
-	for (u32 i = 0; i < boot->plan.partition_count; i++)
-		pages += partition_pages(&boot->plan.partitions[i]);
+	for (u32 i = 0; i < boot.plan.partition_count; i++)
+		pages += partition_pages(&boot.plan.partitions[i]);
 	return pages;
 }
 
-bool machine_check(const struct boot_info *boot, struct text_sink *sink) {
+bool machine_check(struct text_sink *sink) {
 	bool good = true;
 
-	for (u32 i = 0; i < boot->plan.partition_count; i++) {
-		const struct partition_plan *p = &boot->plan.partitions[i];
+	for (u32 i = 0; i < boot.plan.partition_count; i++) {
+		const struct partition_plan *p = &boot.plan.partitions[i];
 		struct partition sketch = {.plan = p};
-		struct load_request request = {.kernel = boot->images[i].kernel,
-					       .initrd = boot->images[i].initrd,
+		struct load_request request = {.kernel = boot.images[i].kernel,
+					       .initrd = boot.images[i].initrd,
 					       .cmdline = p->cmdline,
 					       .map = &sketch.map};
 		char words[256];
 		struct text_buffer reason;
 
 		text_buffer_init(&reason, words, sizeof(words));
-		guest_memory_plan(&sketch, boot->inventory, guest_ecam_base(boot->inventory));
+		guest_memory_plan(&sketch, &boot.inventory, guest_ecam_base(&boot.inventory));
 		if (!image_check(&request, &reason.sink)) {
 			text_print(
 				sink,
@@ -56,33 +55,28 @@ bool machine_check(const struct boot_info *boot, struct text_sink *sink) {
 }
 
 static bool map_units(void) {
-	struct inventory *inventory = machine.inventory;
+	const struct inventory *inventory = &boot.inventory;
+	bool good = true;
 
-	for (u32 i = 0; i < inventory->unit_count; i++) {
-		if (!map_registers(inventory->units[i].base, inventory->units[i].register_bytes))
-			return false;
-	}
-	for (u32 i = 0; i < inventory->ioapic_count; i++) {
-		if (!map_registers(inventory->ioapics[i].base, REGISTER_PAGE))
-			return false;
-	}
-	for (u32 i = 0; i < machine.plan.partition_count; i++) {
-		if (!map_image(&machine.images[i].kernel) || !map_image(&machine.images[i].initrd))
-			return false;
-	}
-	return true;
+	for (u32 i = 0; i < inventory->unit_count; i++)
+		good &= map_registers(inventory->units[i].base, inventory->units[i].register_bytes);
+	for (u32 i = 0; i < inventory->ioapic_count; i++)
+		good &= map_registers(inventory->ioapics[i].base, REGISTER_PAGE);
+	for (u32 i = 0; i < boot.plan.partition_count; i++)
+		good &= map_image(&boot.images[i].kernel) && map_image(&boot.images[i].initrd);
+	return good;
 }
 
 /* No line-based interrupt is anybody's: PIC and IO-APICs stay masked. */
 static void mask_lines(void) {
 	port_write8(LEGACY_PIC_MASTER_DATA, PIC_ALL_MASKED);
 	port_write8(LEGACY_PIC_SLAVE_DATA, PIC_ALL_MASKED);
-	for (u32 i = 0; i < machine.inventory->ioapic_count; i++)
-		ioapic_mask_all(machine.inventory->ioapics[i].base);
+	for (u32 i = 0; i < boot.inventory.ioapic_count; i++)
+		ioapic_mask_all(boot.inventory.ioapics[i].base);
 }
 
 static void choose_monitor(void) {
-	for (u32 i = 0; i < machine.inventory->cpu_count && !machine.monitor; i++) {
+	for (u32 i = 0; i < boot.inventory.cpu_count && !machine.monitor; i++) {
 		struct cpu *cpu = cpu_by_index(i);
 
 		if (cpu->online && !cpu->vcpu)
@@ -96,44 +90,26 @@ void machine_ready(void) {
 	struct text_buffer reason;
 
 	text_buffer_init(&reason, words, sizeof(words));
-	machine.acpi_scratch =
-		page_pool_take_run(&machine.pool, GUEST_ACPI_SIZE / PAGE_SIZE, PAGE_SIZE);
-	if (!machine.acpi_scratch || !map_units())
+	if (!map_units())
 		panic("no memory left for tables");
 	mask_lines();
-	if (machine.inventory->unit_count &&
-	    !iommu_start(&machine.iommu, &machine.pool, &reason.sink))
+	if (boot.inventory.unit_count && !iommu_start(&boot.iommu, &boot.pool, &reason.sink))
 		panic("%s", words);
 	cpu_here()->online = 1;
 	if (!partitions_create(&reason.sink))
 		panic("%s", words);
 	choose_monitor();
 	say("memory: %llu KiB of %llu KiB for tables and state in use",
-	    (unsigned long long)machine.pool.in_use * PAGE_SIZE / KIB,
-	    (unsigned long long)machine.pool.pages * PAGE_SIZE / KIB);
+	    boot.pool.in_use * PAGE_SIZE / KIB, boot.pool.pages * PAGE_SIZE / KIB);
 	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
 }
 
-_Noreturn void machine_start(const struct boot_info *boot) {
+_Noreturn void machine_start(void) {
 	char words[256];
 	struct text_buffer reason;
 
-	machine.inventory = boot->inventory;
-	machine.plan = boot->plan;
-	machine.images = boot->images;
-	machine.iommu = *boot->iommu;
-	machine.vcpu_ops = boot->vcpu_ops;
-	machine.config = boot->config;
-	machine.ecam_base = guest_ecam_base(boot->inventory);
-	machine.power_off_port = boot->power_off_port;
-	machine.power_off_value = boot->power_off_value;
-	machine.begin_tsc = boot->begin_tsc;
-	machine.tsc_khz = boot->tsc_khz;
-	machine.wall_clock_seconds = boot->wall_clock_seconds;
-	machine.wall_clock_tsc = boot->wall_clock_tsc;
-	machine.trampoline = boot->trampoline;
-	console_init(machine.plan.console_port);
-	page_pool_init(&machine.pool, boot->pool, boot->pool_pages);
+	machine.ecam_base = guest_ecam_base(&boot.inventory);
+	console_init(boot.plan.console_port);
 	text_buffer_init(&reason, words, sizeof(words));
 	cpus_start(&reason.sink);
 	panic("%s", words);
@@ -171,12 +147,12 @@ _Noreturn void cpu_main(struct cpu *cpu) {
 
 void machine_idle(void) {
 	say("idle");
-	switch (machine.plan.when_idle) {
-	case IDLE_EXIT: port_write32(machine.plan.exit_port, 0); break;
+	switch (boot.plan.when_idle) {
+	case IDLE_EXIT: port_write32(boot.plan.exit_port, 0); break;
 	case IDLE_REBOOT: port_write8(RESET_PORT, RESET_HARD); break;
 	case IDLE_POWEROFF:
-		if (machine.power_off_port)
-			port_write16(machine.power_off_port, machine.power_off_value);
+		if (boot.power_off_port)
+			port_write16(boot.power_off_port, boot.power_off_value);
 		else
 			say("warning: this machine's ACPI tables do not say how to power off");
 		break;

@@ -29,33 +29,19 @@ static bool locate(const struct partition *p, u64 guest, u64 *host, u64 *contigu
 	return true;
 }
 
-static bool is_whole(const struct partition *p, u64 address, size_t count) {
-	u64 host, contiguous;
-
-	return locate(p, address, &host, &contiguous) && count <= contiguous;
-}
-
 /* Copies through the window, one 2 MiB piece after another. */
 static bool copy(const struct guest_memory *memory, u64 address, u8 *data, size_t count,
 		 bool write) {
-	const struct partition *p = memory->context;
+	u64 host, contiguous;
 
-	if (!is_whole(p, address, count))
+	if (!locate(memory->context, address, &host, &contiguous) || count > contiguous)
 		return false;
 	while (count) {
-		u64 host, contiguous;
-		size_t part;
-		u8 *window;
+		size_t part = min_u64(count, LARGE_PAGE_SIZE - host % LARGE_PAGE_SIZE);
+		u8 *window = cpu_window(cpu_here(), host);
 
-		if (!locate(p, address, &host, &contiguous))
-			return false;
-		part = min_u64(count, LARGE_PAGE_SIZE - host % LARGE_PAGE_SIZE);
-		window = cpu_window(cpu_here(), host);
-		if (write)
-			memcpy(window, data, part);
-		else
-			memcpy(data, window, part);
-		address += part;
+		memcpy(write ? window : data, write ? data : window, part);
+		host += part;
 		data += part;
 		count -= part;
 	}
@@ -145,7 +131,7 @@ u64 guest_ecam_base(const struct inventory *inventory) {
 static bool map_both(struct partition *p, u64 guest, u64 host, u64 length) {
 	return (page_tables_map(&p->nested, guest, host, length,
 				ACCESS_READ | ACCESS_WRITE | ACCESS_EXECUTE | ACCESS_USER) &&
-		(!p->group_count || domain_map(&machine.iommu, &p->domain, guest, host, length,
+		(!p->group_count || domain_map(&boot.iommu, &p->domain, guest, host, length,
 					       ACCESS_READ | ACCESS_WRITE)));
 }
 

@@ -15,15 +15,15 @@ static const char *const access_names[] = {
 };
 
 static struct partition *owner_of(u32 function) {
-	u32 group = machine.inventory->functions[function].group;
-	u16 owner = machine.iommu.group_owner[group];
+	u32 group = boot.inventory.functions[function].group;
+	u16 owner = boot.iommu.group_owner[group];
 
 	return owner ? &machine.partitions[owner - 1] : NULL;
 }
 
 /* The function that makes requests in this name: itself, or the first one behind a bridge that lends it. */
 static u32 requester_of(struct pci_address requester) {
-	const struct inventory *inventory = machine.inventory;
+	const struct inventory *inventory = &boot.inventory;
 	u32 function = inventory_find(inventory, requester);
 	struct pci_address aliases[GROUP_ALIASES];
 
@@ -45,22 +45,22 @@ static u32 count_of(u32 function, const struct iommu_fault *fault) {
 
 	if (function == NONE)
 		return ++strangers;
-	if (inventory_find(machine.inventory, fault->requester) == NONE)
-		machine.iommu.function_faults[function]++;
-	return machine.iommu.function_faults[function];
+	if (inventory_find(&boot.inventory, fault->requester) == NONE)
+		boot.iommu.function_faults[function]++;
+	return boot.iommu.function_faults[function];
 }
 
 /* A storm is stopped at its source; the count goes on. */
 static void throttle(u32 function) {
-	const struct pci_function *f = &machine.inventory->functions[function];
+	const struct pci_function *f = &boot.inventory.functions[function];
 	char address[PCI_TEXT_SIZE];
 
-	machine.config->write(machine.config, f->address, PCI_COMMAND, 2,
-			      machine.config->read(machine.config, f->address, PCI_COMMAND, 2) &
-				      ~(u32)PCI_COMMAND_BUS_MASTER);
-	if (f->unit != NONE && machine.iommu.units[f->unit].ops->silence)
-		machine.iommu.units[f->unit].ops->silence(&machine.iommu.units[f->unit],
-							  pci_requester_id(f->address));
+	boot.config->write(boot.config, f->address, PCI_COMMAND, 2,
+			   boot.config->read(boot.config, f->address, PCI_COMMAND, 2) &
+				   ~(u32)PCI_COMMAND_BUS_MASTER);
+	if (f->unit != NONE && boot.iommu.units[f->unit].ops->silence)
+		boot.iommu.units[f->unit].ops->silence(&boot.iommu.units[f->unit],
+						       pci_requester_id(f->address));
 	say("fault: device %s: more than %u faults, its bus mastering is now off",
 	    pci_text(address, f->address), FAULTS_SHOWN);
 }
@@ -73,9 +73,9 @@ static void report(void *context, const struct iommu_fault *fault) {
 
 	(void)context;
 	if (count <= FAULTS_SHOWN)
-		say("fault: partition %s device %s %s 0x%016llx: %s", p ? p->plan->name : "none",
+		say("fault: partition %s device %s %s 0x%016lx: %s", p ? p->plan->name : "none",
 		    pci_text(address, fault->requester), access_names[fault->access],
-		    (unsigned long long)fault->address, fault->reason);
+		    fault->address, fault->reason);
 	if (count == FAULTS_SHOWN && function == NONE)
 		say("fault: further faults of unknown devices are not shown");
 	else if (count == FAULTS_SHOWN)
@@ -88,7 +88,7 @@ static void report(void *context, const struct iommu_fault *fault) {
 
 void faults_drain(void) {
 	spin_lock(&machine.iommu_lock);
-	iommu_drain_faults(&machine.iommu, report, NULL);
+	iommu_drain_faults(&boot.iommu, report, NULL);
 	spin_unlock(&machine.iommu_lock);
 }
 
@@ -96,7 +96,7 @@ void faults_poll(void) {
 	static u64 last;
 	u64 now = cpu_tsc();
 
-	if (machine.monitor || now - last < machine.tsc_khz * DRAIN_PERIOD_MS)
+	if (machine.monitor || now - last < boot.inventory.tsc_khz * DRAIN_PERIOD_MS)
 		return;
 	last = now;
 	faults_drain();

@@ -10,11 +10,11 @@ static bool reset_functions(struct partition *p) {
 	for (u32 i = 0; i < p->plan->function_count; i++) {
 		u32 function = p->plan->functions[i];
 
-		pci_open_path(machine.inventory, function, machine.config);
-		if (!pci_reset_function(machine.inventory, function, machine.config, cpu_delay)) {
+		pci_open_path(&boot.inventory, function, boot.config);
+		if (!pci_reset_function(&boot.inventory, function, boot.config, cpu_delay)) {
 			partition_fail(
 				p, "device %s did not come back from its reset",
-				pci_text(address, machine.inventory->functions[function].address));
+				pci_text(address, boot.inventory.functions[function].address));
 			return false;
 		}
 	}
@@ -23,7 +23,7 @@ static bool reset_functions(struct partition *p) {
 
 /* Claim, reset, attach. What was done is counted, so that it can be undone. */
 bool take_groups(struct partition *p) {
-	struct iommu *iommu = &machine.iommu;
+	struct iommu *iommu = &boot.iommu;
 	u16 owner = (u16)p->index;
 
 	spin_lock(&machine.iommu_lock);
@@ -50,7 +50,7 @@ bool take_groups(struct partition *p) {
 
 /* A group that could not be blocked stays claimed: nobody gets it. */
 void give_groups_back(struct partition *p) {
-	struct iommu *iommu = &machine.iommu;
+	struct iommu *iommu = &boot.iommu;
 	u16 owner = (u16)p->index;
 
 	spin_lock(&machine.iommu_lock);
@@ -73,9 +73,9 @@ void give_groups_back(struct partition *p) {
 /* One function's entries, all blocked until the guest programs its device. */
 static bool allocate(struct partition *p, u32 index) {
 	u32 function = p->plan->functions[index];
-	struct iommu_unit *unit = &machine.iommu.units[machine.inventory->functions[function].unit];
+	struct iommu_unit *unit = &boot.iommu.units[boot.inventory.functions[function].unit];
 
-	return interrupts_alloc(unit, pci_interrupt_requester(machine.inventory, function),
+	return interrupts_alloc(unit, pci_interrupt_requester(&boot.inventory, function),
 				p->interrupt_counts[index], &p->first_interrupt[index]);
 }
 
@@ -95,9 +95,9 @@ void give_interrupts_back(struct partition *p) {
 		u32 index = --p->interrupts_taken;
 		u32 function = p->plan->functions[index];
 		struct iommu_unit *unit =
-			&machine.iommu.units[machine.inventory->functions[function].unit];
+			&boot.iommu.units[boot.inventory.functions[function].unit];
 
-		interrupts_free(unit, pci_interrupt_requester(machine.inventory, function),
+		interrupts_free(unit, pci_interrupt_requester(&boot.inventory, function),
 				p->first_interrupt[index], p->interrupt_counts[index]);
 	}
 	spin_unlock(&machine.iommu_lock);

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot_info.h"
-#include "machine.h"
 #include "memory.h"
 #include "partition_internal.h"
 
 /* Partitions are created once, before any of them runs: memory, tables, virtual processors and devices. */
-
-static bool is_listed(const struct partition *p, u32 group) {
-	for (u32 i = 0; i < p->group_count; i++) {
-		if (p->groups[i] == group)
-			return true;
-	}
-	return false;
-}
 
 static bool collect_groups(struct partition *p, struct arena *arena) {
 	u32 count = p->plan->function_count;
@@ -23,11 +13,14 @@ static bool collect_groups(struct partition *p, struct arena *arena) {
 	if (count && (!p->groups || !p->first_interrupt || !p->interrupt_counts))
 		return false;
 	for (u32 i = 0; i < count; i++) {
-		const struct pci_function *f = &machine.inventory->functions[p->plan->functions[i]];
+		const struct pci_function *f = &boot.inventory.functions[p->plan->functions[i]];
+		u32 known = 0;
 
-		if (!is_listed(p, f->group))
+		while (known < p->group_count && p->groups[known] != f->group)
+			known++;
+		if (known == p->group_count)
 			p->groups[p->group_count++] = f->group;
-		p->interrupt_counts[i] = vpci_interrupt_count(f, machine.config);
+		p->interrupt_counts[i] = vpci_interrupt_count(f, boot.config);
 	}
 	return true;
 }
@@ -43,7 +36,7 @@ static bool create_vcpus(struct partition *p, struct arena *arena) {
 		vcpu->cpu = cpu_by_index(p->plan->cpus[i]);
 		vcpu->cpu->vcpu = vcpu;
 		p->vcpus_running += vcpu->cpu->online;
-		if (!machine.vcpu_ops->create(vcpu, &machine.pool, (uintptr_t)p->nested.root))
+		if (!boot.vcpu_ops->create(vcpu, &boot.pool, (uintptr_t)p->nested.root))
 			return false;
 	}
 	return p->vcpus != NULL;
@@ -51,7 +44,7 @@ static bool create_vcpus(struct partition *p, struct arena *arena) {
 
 static bool create_domain(struct partition *p) {
 	return !p->group_count ||
-	       domain_create(&machine.iommu, &p->domain, p->index + 1, p->groups, p->group_count);
+	       domain_create(&boot.iommu, &p->domain, p->index + 1, p->groups, p->group_count);
 }
 
 /* What virtual PCI reads and writes on the guest's behalf. */
@@ -87,30 +80,33 @@ u64 partition_pages(const struct partition_plan *plan) {
 
 static bool create_nested(struct partition *p) {
 	u64 pages = nested_pages(p->plan);
-	void *base = page_pool_take_run(&machine.pool, pages, PAGE_SIZE);
+	void *base = page_pool_take_run(&boot.pool, pages, PAGE_SIZE);
 
 	if (!base)
 		return false;
 	page_pool_init(&p->nested_pool, base, pages);
-	return page_tables_init(&p->nested, machine.vcpu_ops->nested_format, &p->nested_pool, 4,
-				machine.vcpu_ops->nested_leaf_level());
+	return page_tables_init(&p->nested, boot.vcpu_ops->nested_format, &p->nested_pool, 4,
+				boot.vcpu_ops->nested_leaf_level());
 }
 
-static bool create(struct partition *p) {
+static bool create(struct partition *p, const struct partition_plan *plan, u32 index) {
 	struct arena *arena = &p->state_arena;
+	u64 pages = state_pages(plan);
 
-	arena->size = state_pages(p->plan) * PAGE_SIZE;
-	arena->base = page_pool_take_run(&machine.pool, state_pages(p->plan), PAGE_SIZE);
+	p->plan = plan;
+	p->index = index;
+	arena->size = pages * PAGE_SIZE;
+	arena->base = page_pool_take_run(&boot.pool, pages, PAGE_SIZE);
 	if (!arena->base)
 		return false;
 
-	guest_memory_plan(p, machine.inventory, machine.ecam_base);
+	guest_memory_plan(p, &boot.inventory, machine.ecam_base);
 	guest_memory_init(p);
 	partition_devices_init(p);
 	return collect_groups(p, arena) && create_nested(p) && create_domain(p) &&
 	       guest_memory_map(p) && create_vcpus(p, arena) &&
-	       vpci_init(&p->vpci, &p->vpci_host, machine.inventory, p->plan->functions,
-			 p->plan->function_count, machine.ecam_base, arena) &&
+	       vpci_init(&p->vpci, &p->vpci_host, &boot.inventory, plan->functions,
+			 plan->function_count, machine.ecam_base, arena) &&
 	       map_trapped_registers(p);
 }
 
@@ -126,12 +122,12 @@ static void check_processors(struct partition *p) {
 
 /* At every start, for everybody to read: what the file trusts, and who depends on it. */
 static void report_trust(const struct group_trust *trust) {
-	const struct inventory *inventory = machine.inventory;
+	const struct inventory *inventory = &boot.inventory;
 	u32 port = inventory_find(inventory, trust->port);
 	char address[PCI_TEXT_SIZE];
 
 	say("trust: port %s: %s", pci_text(address, trust->port), trust->reason);
-	for (u32 i = 0; i < machine.partition_count; i++) {
+	for (u32 i = 0; i < boot.plan.partition_count; i++) {
 		const struct partition_plan *p = machine.partitions[i].plan;
 		bool below = false;
 
@@ -147,30 +143,23 @@ static void report_trust(const struct group_trust *trust) {
 }
 
 bool partitions_create(struct text_sink *reason) {
-	struct arena *arena = machine.inventory->arena;
+	u32 count = boot.plan.partition_count;
 
-	machine.partition_count = machine.plan.partition_count;
-	machine.partitions_left = machine.partition_count;
-	machine.partitions =
-		arena_alloc(arena, machine.partition_count, sizeof(*machine.partitions));
-	for (u32 i = 0; i < machine.partition_count; i++) {
-		struct partition *p = machine.partitions ? &machine.partitions[i] : NULL;
+	machine.partitions_left = count;
+	machine.partitions = arena_alloc(boot.inventory.arena, count, sizeof(*machine.partitions));
+	for (u32 i = 0; i < count; i++) {
+		struct partition *p = machine.partitions + i;
+		const struct partition_plan *plan = &boot.plan.partitions[i];
 
-		if (p) {
-			p->plan = &machine.plan.partitions[i];
-			p->index = i;
-			p->kernel = machine.images[i].kernel;
-			p->initrd = machine.images[i].initrd;
-		}
-		if (!p || !create(p)) {
+		if (!machine.partitions || !create(p, plan, i)) {
 			text_print(reason, "partition %s: no memory left for its tables",
-				   machine.plan.partitions[i].name);
+				   plan->name);
 			return false;
 		}
 	}
-	for (u32 i = 0; i < machine.plan.trust_count; i++)
-		report_trust(&machine.plan.trusts[i]);
-	for (u32 i = 0; i < machine.partition_count; i++)
+	for (u32 i = 0; i < boot.plan.trust_count; i++)
+		report_trust(&boot.plan.trusts[i]);
+	for (u32 i = 0; i < count; i++)
 		check_processors(&machine.partitions[i]);
 	return true;
 }

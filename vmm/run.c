@@ -20,7 +20,7 @@ static bool skip_instruction(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 		vcpu->state.rip = exit->next_rip;
 		return true;
 	}
-	machine.vcpu_ops->load_state(vcpu);
+	boot.vcpu_ops->load_state(vcpu);
 	count = guest_fetch(&vcpu->partition->memory, &vcpu->state, bytes);
 	length = instruction_length(bytes, count, guest_code_mode(&vcpu->state));
 	vcpu->state.rip += length;
@@ -32,8 +32,8 @@ static bool skip_instruction(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 static void complete(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	if (!skip_instruction(vcpu, exit))
 		partition_fail(vcpu->partition,
-			       "instruction at rip 0x%llx (exit 0x%llx) not understood",
-			       (unsigned long long)vcpu->state.rip, (unsigned long long)exit->code);
+			       "instruction at rip 0x%lx (exit 0x%lx) not understood",
+			       vcpu->state.rip, exit->code);
 }
 
 static u64 edx_eax(const struct vcpu *vcpu) {
@@ -62,8 +62,8 @@ static void access_port(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	if (guest_port_access(vcpu, exit))
 		complete(vcpu, exit);
 	else
-		partition_fail(vcpu->partition, "string access to port 0x%x at rip 0x%llx",
-			       exit->port, (unsigned long long)vcpu->state.rip);
+		partition_fail(vcpu->partition, "string access to port 0x%x at rip 0x%lx",
+			       exit->port, vcpu->state.rip);
 }
 
 static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
@@ -105,9 +105,9 @@ static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	case EXIT_NONE: break;
 	default:
 		partition_fail(vcpu->partition,
-			       "unexpected exit 0x%llx%s%s at rip 0x%llx on cpu %u",
-			       (unsigned long long)exit->code, exit->why ? ", " : "",
-			       exit->why ? exit->why : "", (unsigned long long)vcpu->state.rip,
+			       "unexpected exit 0x%lx%s%s at rip 0x%lx on cpu %u",
+			       exit->code, exit->why ? ", " : "",
+			       exit->why ? exit->why : "", vcpu->state.rip,
 			       vcpu->cpu->index);
 	}
 }
@@ -142,11 +142,11 @@ static bool serve_requests(struct vcpu *vcpu) {
 	}
 	if (take(vcpu, REQUEST_STARTUP) && vcpu->mode == VCPU_WAIT_STARTUP) {
 		vcpu_startup_state(&vcpu->state, vcpu->startup_vector);
-		machine.vcpu_ops->set_state(vcpu);
+		boot.vcpu_ops->set_state(vcpu);
 		vcpu->mode = VCPU_RUNNING;
 	}
 	if (take(vcpu, REQUEST_FLUSH))
-		machine.vcpu_ops->flush(vcpu);
+		boot.vcpu_ops->flush(vcpu);
 	return true;
 }
 
@@ -158,7 +158,7 @@ void vcpu_loop(struct vcpu *vcpu) {
 			cpu_idle(vcpu->cpu);
 			continue;
 		}
-		machine.vcpu_ops->run(vcpu, &exit);
+		boot.vcpu_ops->run(vcpu, &exit);
 		exit.reason = refine(vcpu, &exit);
 		vcpu->exits[exit.reason]++;
 		handle(vcpu, &exit);

@@ -5,30 +5,24 @@
 #define FOUR_GIB (4 * GIB)
 
 /* The smallest windows, in whole megabytes, that hold every BAR below and above 4 GiB. */
-static void bar_windows(const struct partition *p, struct acpi_request *request) {
-	u64 base[2] = {UINT64_MAX, UINT64_MAX}, end[2] = {0, 0};
-
+static void bar_windows(const struct partition *p, struct acpi_window *windows) {
 	for (u32 i = 0; i < p->plan->function_count; i++) {
-		const struct pci_function *f = &machine.inventory->functions[p->plan->functions[i]];
+		const struct pci_function *f = &boot.inventory.functions[p->plan->functions[i]];
 
 		for (u32 b = 0; b < PCI_BARS; b++) {
 			const struct pci_bar *bar = &f->bars[b];
-			u32 high = bar->base >= FOUR_GIB;
+			struct acpi_window *w = &windows[bar->base >= FOUR_GIB];
+			u64 base = ALIGN_DOWN(bar->base, WINDOW_ALIGNMENT);
+			u64 end = ALIGN_UP(bar->base + bar->size, WINDOW_ALIGNMENT);
 
 			if (!bar->size || bar->io || !bar->base)
 				continue;
-			base[high] = min_u64(base[high], ALIGN_DOWN(bar->base, WINDOW_ALIGNMENT));
-			end[high] = max_u64(end[high],
-					    ALIGN_UP(bar->base + bar->size, WINDOW_ALIGNMENT));
+			if (w->length) {
+				end = max_u64(end, w->base + w->length);
+				base = min_u64(base, w->base);
+			}
+			*w = (struct acpi_window){base, end - base};
 		}
-	}
-	if (end[0]) {
-		request->window_base = base[0];
-		request->window_length = end[0] - base[0];
-	}
-	if (end[1]) {
-		request->high_window_base = base[1];
-		request->high_window_length = end[1] - base[1];
 	}
 }
 
@@ -40,32 +34,31 @@ static void bar_windows(const struct partition *p, struct acpi_request *request)
 
 static const u8 reset_code[] = {0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee, 0xf4, 0xeb, 0xfd};
 
+_Static_assert(GUEST_ACPI_BASE + GUEST_ACPI_SIZE <= LARGE_PAGE_SIZE, "the window shows all of it");
+
+/* Right into the guest's memory, which nobody else can reach yet. */
 static bool place_tables(struct partition *p) {
+	u8 *tables = (u8 *)cpu_window(cpu_here(), p->plan->memory_base) + GUEST_ACPI_BASE;
 	u32 apic_ids[256];
 	struct acpi_request request = {.apic_ids = apic_ids,
 				       .cpu_count = p->vcpu_count,
 				       .ecam_base = machine.ecam_base,
 				       .ioapic_base = GUEST_IOAPIC_BASE};
-	u8 *tables;
-	bool good;
 
-	if (p->vcpu_count > ARRAY_SIZE(apic_ids))
+	if (p->vcpu_count > ARRAY_SIZE(apic_ids) || p->low_bytes < LARGE_PAGE_SIZE)
 		return false;
 	for (u32 i = 0; i < p->vcpu_count; i++)
 		apic_ids[i] = p->vcpus[i].cpu->apic_id;
-	bar_windows(p, &request);
-	spin_lock(&machine.scratch_lock);
-	tables = machine.acpi_scratch;
-	good = acpi_build(&request, tables);
+	bar_windows(p, request.windows);
+	if (!acpi_build(&request, tables))
+		return false;
 	memcpy(tables + (RESET_VECTOR - GUEST_ACPI_BASE), reset_code, sizeof(reset_code));
-	good = good && p->memory.write(&p->memory, GUEST_ACPI_BASE, tables, GUEST_ACPI_SIZE);
-	spin_unlock(&machine.scratch_lock);
-	return good;
+	return true;
 }
 
 bool partition_load(struct partition *p, struct vcpu_state *state) {
-	struct load_request request = {.kernel = p->kernel,
-				       .initrd = p->initrd,
+	struct load_request request = {.kernel = boot.images[p->index].kernel,
+				       .initrd = boot.images[p->index].initrd,
 				       .cmdline = p->plan->cmdline,
 				       .map = &p->map,
 				       .rsdp = GUEST_ACPI_BASE};
@@ -74,13 +67,11 @@ bool partition_load(struct partition *p, struct vcpu_state *state) {
 
 	text_buffer_init(&reason, words, sizeof(words));
 	vcpu_reset_state(state);
-	if (!place_tables(p)) {
+	if (!place_tables(p))
 		partition_fail(p, "its ACPI tables do not fit");
-		return false;
-	}
-	if (!image_load(&request, &p->memory, state, &reason.sink)) {
+	else if (!image_load(&request, &p->memory, state, &reason.sink))
 		partition_fail(p, "%s", words);
-		return false;
-	}
-	return true;
+	else
+		return true;
+	return false;
 }

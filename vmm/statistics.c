@@ -27,9 +27,9 @@ static void print_counts(const u64 *exits, char *line, size_t size) {
 	for (u32 i = 0; i < EXIT_NONE; i++)
 		total += exits[i];
 	text_buffer_init(&buffer, line, size);
-	text_print(&buffer.sink, "exits %llu", (unsigned long long)total);
+	text_print(&buffer.sink, "exits %lu", total);
 	for (u32 i = 0; i < EXIT_NONE; i++)
-		text_print(&buffer.sink, " %s %llu", exit_names[i], (unsigned long long)exits[i]);
+		text_print(&buffer.sink, " %s %lu", exit_names[i], exits[i]);
 }
 
 void statistics_print(const struct partition *p) {

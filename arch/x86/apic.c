@@ -76,7 +76,7 @@ void cpu_drain_apic(struct cpu *cpu) {
 void cpu_delay(u32 milliseconds) {
 	u64 begin = cpu_tsc();
 
-	while (cpu_tsc() - begin < machine.tsc_khz * milliseconds)
+	while (cpu_tsc() - begin < boot.inventory.tsc_khz * milliseconds)
 		cpu_pause();
 }
 

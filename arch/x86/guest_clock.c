@@ -40,14 +40,14 @@ struct cpuid guest_clock_cpuid(u32 leaf) {
 	} else if (leaf == GUEST_CLOCK_LEAF + 1) {
 		r.eax = (u32)(FEATURE_NO_IO_DELAY | FEATURE_CLOCK | FEATURE_CLOCK_STABLE);
 	} else if (leaf == GUEST_CLOCK_LEAF_LAST) {
-		r.eax = (u32)machine.tsc_khz;
+		r.eax = (u32)boot.inventory.tsc_khz;
 	}
 	return r;
 }
 
 /* Nanoseconds = ((ticks << shift) * multiplier) >> 32, with the multiplier in its upper half. */
 static void set_rate(struct system_time *time) {
-	u64 hz = machine.tsc_khz * 1000;
+	u64 hz = boot.inventory.tsc_khz * 1000;
 
 	while (hz > 2 * NANOSECONDS) {
 		hz >>= 1;
@@ -67,14 +67,14 @@ static bool start_system_time(struct vcpu *vcpu, u64 address) {
 
 	/* One base for all processors: what is derived from it cannot differ between them. */
 	set_rate(&time);
-	time.tsc = machine.wall_clock_tsc;
+	time.tsc = boot.wall_clock_tsc;
 	return p->memory.write(&p->memory, address, &time, sizeof(time));
 }
 
 /* What the system time must be added to, so that the sum is the time of day. */
 static bool write_wall_clock(struct vcpu *vcpu, u64 address) {
 	struct partition *p = vcpu->partition;
-	struct wall_clock clock = {.version = 2, .seconds = (u32)machine.wall_clock_seconds};
+	struct wall_clock clock = {.version = 2, .seconds = (u32)boot.wall_clock_seconds};
 
 	return p->memory.write(&p->memory, address, &clock, sizeof(clock));
 }

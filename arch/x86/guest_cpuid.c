@@ -94,7 +94,7 @@ static struct cpuid answer(struct vcpu *vcpu, u32 leaf, u32 subleaf) {
 	r.ecx &= p->ecx;
 	r.edx &= p->edx;
 	if (leaf == 1) {
-		machine.vcpu_ops->load_state(vcpu);
+		boot.vcpu_ops->load_state(vcpu);
 		r.ecx = (r.ecx & ~(u32)LEAF1_OSXSAVE) | (u32)(LEAF1_HYPERVISOR | LEAF1_X2APIC);
 		if (vcpu->state.cr4 & CR4_OSXSAVE)
 			r.ecx |= (u32)LEAF1_OSXSAVE;

@@ -88,7 +88,7 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
 	switch (index) {
 	case MSR_APIC_BASE: *value = apic_base(vcpu); return true;
 	case MSR_EFER:
-		machine.vcpu_ops->load_state(vcpu);
+		boot.vcpu_ops->load_state(vcpu);
 		*value = vcpu->state.efer;
 		return true;
 	case MSR_MISC_ENABLE: *value = MISC_ENABLE_FAST_STRINGS; return true;
@@ -105,12 +105,12 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
 static bool write_efer(struct vcpu *vcpu, u64 value) {
 	u64 *efer = &vcpu->state.efer;
 
-	machine.vcpu_ops->load_state(vcpu);
-	if (value & ~(machine.vcpu_ops->efer | EFER_LMA) ||
+	boot.vcpu_ops->load_state(vcpu);
+	if (value & ~(boot.vcpu_ops->efer | EFER_LMA) ||
 	    (vcpu->state.cr0 & CR0_PG && (value ^ *efer) & EFER_LME))
 		return false;
 	*efer = (value & ~EFER_LMA) | (*efer & EFER_LMA);
-	machine.vcpu_ops->set_efer(vcpu);
+	boot.vcpu_ops->set_efer(vcpu);
 	return true;
 }
 
@@ -140,7 +140,7 @@ bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value) {
 		  bounds = BITS(4, 3);
 	const u64 tiles = BITS(18, 17), keys = BIT(9);
 
-	machine.vcpu_ops->load_state(vcpu);
+	boot.vcpu_ops->load_state(vcpu);
 	/* The intercept comes before the check of the privilege level. */
 	if (vcpu->state.segments[SEG_SS].attributes & SEGMENT_DPL || index != 0 ||
 	    !(vcpu->state.cr4 & CR4_OSXSAVE) || !(value & x87) ||

@@ -27,7 +27,7 @@ void vcpu_reset_state(struct vcpu_state *state) {
 }
 
 void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error) {
-	machine.vcpu_ops->load_state(vcpu);
+	boot.vcpu_ops->load_state(vcpu);
 	vcpu->event = EVENT_VALID | EVENT_TYPE_EXCEPTION | vector;
 	if (has_error && vcpu->state.cr0 & CR0_PE)
 		vcpu->event |= EVENT_HAS_ERROR | (u64)error << EVENT_ERROR_SHIFT;

@@ -39,21 +39,21 @@ static bool map_range(const void *begin, const void *end, unsigned int access) {
 
 /* The image with each section's own rights, the pool, the trampoline, and what configuration needs. */
 bool paging_build(u32 cpu_count) {
-	const u8 *pool = machine.pool.base;
-	struct inventory *inventory = machine.inventory;
-	bool good = page_tables_init(&host_tables, &x86_format, &machine.pool, 4, 2) &&
-		    map_range(__text_start, __text_end, ACCESS_READ | ACCESS_EXECUTE) &&
-		    map_range(__rodata_start, __rodata_end, ACCESS_READ) &&
-		    map_range(__data_start, __data_end, ACCESS_READ | ACCESS_WRITE) &&
-		    map_range(pool, pool + machine.pool.pages * PAGE_SIZE,
-			      ACCESS_READ | ACCESS_WRITE) &&
-		    page_tables_map(&host_tables, machine.trampoline, machine.trampoline, PAGE_SIZE,
-				    ACCESS_READ | ACCESS_EXECUTE) &&
-		    map_range(inventory->arena->base,
-			      inventory->arena->base + ALIGN_UP(inventory->arena->size, PAGE_SIZE),
-			      ACCESS_READ | ACCESS_WRITE) &&
-		    page_tables_map(&host_tables, WINDOW_BASE, 0, cpu_count * LARGE_PAGE_SIZE,
-				    ACCESS_READ);
+	const u8 *pool = boot.pool.base;
+	struct inventory *inventory = &boot.inventory;
+	bool good =
+		page_tables_init(&host_tables, &x86_format, &boot.pool, 4, 2) &&
+		map_range(__text_start, __text_end, ACCESS_READ | ACCESS_EXECUTE) &&
+		map_range(__rodata_start, __rodata_end, ACCESS_READ) &&
+		map_range(__data_start, __data_end, ACCESS_READ | ACCESS_WRITE) &&
+		map_range(pool, pool + boot.pool.pages * PAGE_SIZE, ACCESS_READ | ACCESS_WRITE) &&
+		page_tables_map(&host_tables, boot.trampoline, boot.trampoline, PAGE_SIZE,
+				ACCESS_READ | ACCESS_EXECUTE) &&
+		map_range(inventory->arena->base,
+			  inventory->arena->base + ALIGN_UP(inventory->arena->size, PAGE_SIZE),
+			  ACCESS_READ | ACCESS_WRITE) &&
+		page_tables_map(&host_tables, WINDOW_BASE, 0, cpu_count * LARGE_PAGE_SIZE,
+				ACCESS_READ);
 
 	for (u32 i = 0; good && i < inventory->window_count; i++) {
 		const struct ecam_window *w = &inventory->windows[i];

@@ -32,7 +32,7 @@ struct cpu *cpu_here(void) {
 }
 
 static u8 *trampoline_field(const char *field) {
-	return (u8 *)(uintptr_t)(machine.trampoline + (u64)(field - trampoline_begin));
+	return (u8 *)(uintptr_t)(boot.trampoline + (u64)(field - trampoline_begin));
 }
 
 static void store32(const char *field, u64 value) {
@@ -41,7 +41,7 @@ static void store32(const char *field, u64 value) {
 
 /* Before our own tables are loaded, in which the page cannot be written. */
 static void trampoline_place(void) {
-	memcpy((void *)(uintptr_t)machine.trampoline, trampoline_begin,
+	memcpy((void *)(uintptr_t)boot.trampoline, trampoline_begin,
 	       (size_t)(trampoline_end - trampoline_begin));
 	store32(trampoline_gdt_base, (uintptr_t)trampoline_field(trampoline_segments));
 	store32(trampoline_far, (uintptr_t)trampoline_field(trampoline_long));
@@ -50,12 +50,11 @@ static void trampoline_place(void) {
 }
 
 static bool cpus_build(void) {
-	const struct inventory *inventory = machine.inventory;
+	const struct inventory *inventory = &boot.inventory;
 
 	cpu_total = inventory->cpu_count;
-	cpus = page_pool_take_run(&machine.pool,
-				  ALIGN_UP(cpu_total * sizeof(*cpus), PAGE_SIZE) / PAGE_SIZE,
-				  PAGE_SIZE);
+	cpus = page_pool_take_run(
+		&boot.pool, ALIGN_UP(cpu_total * sizeof(*cpus), PAGE_SIZE) / PAGE_SIZE, PAGE_SIZE);
 	for (u32 i = 0; cpus && i < cpu_total; i++) {
 		cpus[i].index = i;
 		cpus[i].apic_id = inventory->cpus[i].apic_id;
@@ -77,7 +76,7 @@ static void cpu_load(struct cpu *cpu) {
 }
 
 static _Noreturn void run(struct cpu *cpu) {
-	if (!machine.vcpu_ops->cpu_enable(cpu, &machine.pool))
+	if (!boot.vcpu_ops->cpu_enable(cpu, &boot.pool))
 		panic("cpu %u: virtualisation could not be switched on", cpu->index);
 	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
 	cpu_main(cpu);
@@ -101,7 +100,7 @@ static bool wait_online(const struct cpu *cpu, u32 milliseconds) {
 
 /* One after another: they share the trampoline's stack pointer and the page pool. */
 static bool cpu_start(struct cpu *cpu) {
-	u8 *stack = page_pool_take_run(&machine.pool, CPU_STACK_PAGES, PAGE_SIZE);
+	u8 *stack = page_pool_take_run(&boot.pool, CPU_STACK_PAGES, PAGE_SIZE);
 
 	if (!stack)
 		return false;
@@ -111,7 +110,7 @@ static bool cpu_start(struct cpu *cpu) {
 	cpu_delay(INIT_WAIT_MS);
 	for (u32 attempt = 0; attempt < STARTUP_TRIES; attempt++) {
 		apic_send(cpu->apic_id,
-			  DELIVERY_STARTUP << 8 | (u32)(machine.trampoline >> PAGE_SHIFT));
+			  DELIVERY_STARTUP << 8 | (u32)(boot.trampoline >> PAGE_SHIFT));
 		if (wait_online(cpu, attempt ? ONLINE_WAIT_MS : INIT_WAIT_MS))
 			return true;
 	}
@@ -140,7 +139,7 @@ bool cpus_start(struct text_sink *reason) {
 		text_print(reason, "no memory left for page tables and stacks");
 		return false;
 	}
-	stack = page_pool_take_run(&machine.pool, CPU_STACK_PAGES, PAGE_SIZE);
+	stack = page_pool_take_run(&boot.pool, CPU_STACK_PAGES, PAGE_SIZE);
 	apic_enable();
 	apic_id = (u32)msr_read(X2APIC_ID);
 	cpu = cpu_here();

@@ -54,10 +54,7 @@ static struct acpi_request plain_request(void) {
 		.apic_ids = ids,
 		.cpu_count = ARRAY_SIZE(ids),
 		.ecam_base = 0xe0000000,
-		.window_base = 0xc0000000,
-		.window_length = 0x10000000,
-		.high_window_base = 0x800000000,
-		.high_window_length = 0x100000000,
+		.windows = {{0xc0000000, 0x10000000}, {0x800000000, 0x100000000}},
 		.ioapic_base = GUEST_IOAPIC_BASE,
 	};
 }

@@ -17,6 +17,7 @@
 #define FOUR_GIB (4 * GIB)
 #define HOST (16 * GIB)
 
+struct boot_info boot;
 struct machine machine;
 
 struct cpu *cpu_here(void) {
