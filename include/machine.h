@@ -150,7 +150,7 @@ enum partition_state {
 	PARTITION_LOADING,
 	PARTITION_RUNNING,
 	PARTITION_STOPPING,
-	PARTITION_STOPPED
+	PARTITION_STOPPED, /* it will not be started again */
 };
 
 #define PARTITION_PHASES 8
@@ -163,7 +163,6 @@ struct partition {
 	char failure_text[96];
 	volatile u32 vcpus_running;
 	volatile u32 round; /* counts starts */
-	volatile bool over; /* it will not be started again */
 	struct arena state_arena; /* for what lives as long as the partition */
 	struct vcpu *vcpus;
 	u32 vcpu_count;
@@ -187,7 +186,6 @@ struct partition {
 	struct guest_memory memory;
 	char line[1024]; /* console output until its newline */
 	u32 line_length;
-	u64 ignored; /* accesses to nothing */
 	u64 phase_exits[PARTITION_PHASES][EXIT_REASONS];
 	u32 phases;
 };
@@ -238,13 +236,15 @@ bool partition_start(struct partition *partition);
 void partition_stop(struct partition *partition, const char *failure);
 /* The last virtual processor that leaves does this; by the file's policy it begins another round. */
 void partition_finish(struct partition *partition);
-__attribute__((format(printf, 2, 3))) void partition_fail(struct partition *partition,
+/* Stops it with words; the first ones count. Returns false. */
+__attribute__((format(printf, 2, 3))) bool partition_fail(struct partition *partition,
 							  const char *format, ...);
 void partition_output(void *context, u8 byte);
 /* The guest's mark: 1 begins a measured phase, 2 ends it. */
 void partition_mark(struct vcpu *vcpu, u8 value);
 void partition_devices_init(struct partition *partition);
 struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id);
+/* Where its memory is, and what it is told of it; changes nothing else. */
 void guest_memory_plan(struct partition *p, const struct inventory *inventory, u64 ecam_base);
 /* Where every guest finds its configuration space: an address that no BAR of this machine has. */
 u64 guest_ecam_base(const struct inventory *inventory);

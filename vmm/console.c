@@ -60,18 +60,14 @@ void console_set_screen(struct text_sink *sink) {
 	screen = sink;
 }
 
-static void say_list(const char *format, va_list arguments) {
-	text_print(&console, "bulkhead: ");
-	text_print_list(&console, format, arguments);
-	text_print(&console, "\n");
-}
-
 void say(const char *format, ...) {
 	va_list arguments;
 
 	va_start(arguments, format);
 	spin_lock(&lock);
-	say_list(format, arguments);
+	text_print(&console, "bulkhead: ");
+	text_print_list(&console, format, arguments);
+	text_print(&console, "\n");
 	spin_unlock(&lock);
 	va_end(arguments);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "memory.h"
 #include "partition_internal.h"
 
 /* The life of a partition: started, stopped, finished, and perhaps started again. */
@@ -48,7 +47,7 @@ void partition_stop(struct partition *p, const char *failure) {
 		vcpu_request(&p->vcpus[i], REQUEST_STOP);
 }
 
-void partition_fail(struct partition *p, const char *format, ...) {
+bool partition_fail(struct partition *p, const char *format, ...) {
 	char words[sizeof(p->failure_text)];
 	struct text_buffer buffer;
 	va_list arguments;
@@ -62,6 +61,7 @@ void partition_fail(struct partition *p, const char *format, ...) {
 		memcpy(p->failure_text, words, sizeof(words));
 	spin_unlock(&p->lock);
 	partition_stop(p, p->failure_text);
+	return false;
 }
 
 static void wake_others(const struct partition *p) {
@@ -97,17 +97,14 @@ void partition_finish(struct partition *p) {
 	if (p->line_length)
 		partition_output(p, '\n');
 	statistics_print(p);
-	if (p->failure)
-		say("partition %s: failed: %s", p->plan->name, p->failure);
-	else
-		say("partition %s: stopped", p->plan->name);
+	say("partition %s: %s%s", p->plan->name, p->failure ? "failed: " : "stopped",
+	    p->failure ? p->failure : "");
 	if (p->plan->restart == RESTART_ALWAYS ||
 	    (p->plan->restart == RESTART_ON_FAILURE && p->failure)) {
 		begin_again(p);
 		return;
 	}
 	p->state = PARTITION_STOPPED;
-	p->over = true;
 	wake_others(p);
 	if (!__atomic_sub_fetch(&machine.partitions_left, 1, __ATOMIC_SEQ_CST))
 		machine_idle();

@@ -5,17 +5,6 @@
 
 #define TSS_LIMIT_MIN 0x67
 
-/* A flat binary is whatever the others did not recognise. */
-static const struct loader *identify(struct image kernel, u64 *mark) {
-	static const struct loader *const loaders[] = {&loader_linux, &loader_pvh,
-						       &loader_multiboot};
-
-	for (u32 i = 0; i < ARRAY_SIZE(loaders); i++)
-		if (loaders[i]->recognise(kernel, mark))
-			return loaders[i];
-	return &loader_flat;
-}
-
 bool load_refuse(struct load *load, const char *format, ...) {
 	va_list arguments;
 
@@ -110,7 +99,15 @@ static bool plan_initrd(struct load *load) {
 			   limit);
 }
 
-static bool make_plan(struct load *load, const struct loader **loader) {
+static bool plan_kernel(struct load *load) {
+	if (image_is_linux(load->request->kernel))
+		return linux_plan(load);
+	if (image_is_elf(load->request->kernel))
+		return elf_plan(load);
+	return multiboot_plan(load);
+}
+
+static bool make_plan(struct load *load) {
 	const struct load_request *request = load->request;
 
 	load->base = UINT64_MAX;
@@ -123,8 +120,7 @@ static bool make_plan(struct load *load, const struct loader **loader) {
 	if (load_ram_at(load, HANDOVER_BASE) < HANDOVER_END - HANDOVER_BASE)
 		return load_refuse(load, "the partition has no memory at %#x to %#x for the loader",
 				   HANDOVER_BASE, HANDOVER_END - 1);
-	*loader = identify(request->kernel, &load->mark);
-	if (!(*loader)->plan(load))
+	if (!plan_kernel(load))
 		return false;
 	if (load->entry < load->base || load->entry >= load->end)
 		return load_refuse(load, "the entry %#lx is not in the image", load->entry);
@@ -133,9 +129,8 @@ static bool make_plan(struct load *load, const struct loader **loader) {
 
 bool image_check(const struct load_request *request, struct text_sink *reason) {
 	struct load load = {.request = request, .reason = reason};
-	const struct loader *loader;
 
-	return make_plan(&load, &loader);
+	return make_plan(&load);
 }
 
 void load_write(struct load *load, u64 address, const void *from, u64 count) {
@@ -202,14 +197,13 @@ static void enter_protected_mode(struct load *load, struct vcpu_state *state) {
 bool image_load(const struct load_request *request, const struct guest_memory *memory,
 		struct vcpu_state *state, struct text_sink *reason) {
 	struct load load = {.request = request, .reason = reason, .memory = memory};
-	const struct loader *loader = NULL;
 
-	if (!make_plan(&load, &loader) || !loader)
+	if (!make_plan(&load))
 		return false;
 	clear(&load, HANDOVER_BASE, HANDOVER_END - HANDOVER_BASE);
 	load_write(&load, HANDOVER_CMDLINE, request->cmdline, strlen(request->cmdline));
 	write_images(&load);
 	enter_protected_mode(&load, state);
-	loader->handover(&load, state);
+	load.handover(&load, state);
 	return !load.failed || load_refuse(&load, "the partition's memory could not be written");
 }

@@ -22,18 +22,7 @@ static const struct elf_class {
 	[2] = {8, 24, 32, 54, 56, 56, 8, 16, 24, 32, 40},
 };
 
-struct elf {
-	struct image image;
-	const struct elf_class *class;
-	u64 entry, phoff, phentsize, phnum;
-};
-
-struct elf_segment {
-	u64 type, vaddr;
-	struct load_segment load;
-};
-
-/* A number that the image has been found to hold. */
+/* A number; 0 where the image ends before it. */
 static u64 number_at(struct image image, u64 offset, u32 width) {
 	u64 value = 0;
 
@@ -45,61 +34,6 @@ static u64 number_at(struct image image, u64 offset, u32 width) {
 bool image_is_elf(struct image image) {
 	return image_contains(image, 0, ELF_HEADER_SIZE) &&
 	       memcmp(image.data, ELF_MAGIC, strlen(ELF_MAGIC)) == 0;
-}
-
-static bool elf_open(struct image image, struct elf *elf) {
-	const struct elf_class *class;
-
-	if (!image_is_elf(image) || image.data[EI_DATA] != ELF_LITTLE_ENDIAN ||
-	    image.data[EI_CLASS] >= ARRAY_SIZE(elf_classes))
-		return false;
-	class = &elf_classes[image.data[EI_CLASS]];
-	*elf = (struct elf){
-		.image = image,
-		.class = class,
-		.entry = number_at(image, class->entry, class->address),
-		.phoff = number_at(image, class->phoff, class->address),
-		.phentsize = number_at(image, class->phentsize, sizeof(u16)),
-		.phnum = number_at(image, class->phnum, sizeof(u16)),
-	};
-	return class->address && elf->phnum <= ELF_SEGMENTS_MAX && elf->phoff <= image.size;
-}
-
-/* Program header INDEX; false when the image ends before it. */
-static bool elf_segment(const struct elf *elf, u32 index, struct elf_segment *segment) {
-	const struct elf_class *class = elf->class;
-	u64 at = elf->phoff + index * elf->phentsize;
-
-	segment->type = number_at(elf->image, at, sizeof(u32));
-	segment->vaddr = number_at(elf->image, at + class->p_vaddr, class->address);
-	segment->load = (struct load_segment){
-		.offset = number_at(elf->image, at + class->p_offset, class->address),
-		.file_size = number_at(elf->image, at + class->p_filesz, class->address),
-		.address = number_at(elf->image, at + class->p_paddr, class->address),
-		.memory_size = number_at(elf->image, at + class->p_memsz, class->address),
-	};
-	return image_contains(elf->image, at, class->p_size);
-}
-
-bool elf_plan(struct load *load) {
-	struct elf_segment segment;
-	struct elf elf;
-
-	if (!elf_open(load->request->kernel, &elf))
-		return load_refuse(load, "the ELF header is malformed");
-	load->entry = elf.entry;
-	for (u32 i = 0; i < elf.phnum; i++) {
-		if (!elf_segment(&elf, i, &segment))
-			return load_refuse(load, "ELF segment %u lies outside the image", i);
-		if (segment.type != PT_LOAD || segment.load.memory_size == 0)
-			continue;
-		if (!load_add(load, segment.load))
-			return false;
-		/* The header's entry is virtual. */
-		if (elf.entry - segment.vaddr < segment.load.memory_size)
-			load->entry = elf.entry - segment.vaddr + segment.load.address;
-	}
-	return true;
 }
 
 /* --- PVH (Xen: docs/misc/pvh.pandoc, public/arch-x86/hvm/start_info.h) --- */
@@ -150,26 +84,6 @@ static bool find_entry_note(struct image image, const struct load_segment *notes
 	return false;
 }
 
-static bool find_pvh_entry(struct image image, u64 *entry) {
-	struct elf_segment segment;
-	struct elf elf;
-
-	if (!elf_open(image, &elf))
-		return false;
-	for (u32 i = 0; i < elf.phnum; i++)
-		if (elf_segment(&elf, i, &segment) && segment.type == PT_NOTE &&
-		    find_entry_note(image, &segment.load, entry))
-			return true;
-	return false;
-}
-
-static bool pvh_plan(struct load *load) {
-	bool planned = elf_plan(load);
-
-	load->entry = load->mark;
-	return planned;
-}
-
 static void pvh_handover(struct load *load, struct vcpu_state *state) {
 	const struct hvm_start_info info = {
 		.magic = START_INFO_MAGIC,
@@ -188,4 +102,50 @@ static void pvh_handover(struct load *load, struct vcpu_state *state) {
 	load_write_map(load, HANDOVER_MEMORY_MAP, LOAD_MAP_WITHOUT_SIZE, MEMMAP_ENTRY_SIZE);
 }
 
-const struct loader loader_pvh = {find_pvh_entry, pvh_plan, pvh_handover};
+/* What the program header at AT describes. */
+static struct load_segment read_segment(struct image image, const struct elf_class *class, u64 at) {
+	return (struct load_segment){
+		.offset = number_at(image, at + class->p_offset, class->address),
+		.file_size = number_at(image, at + class->p_filesz, class->address),
+		.address = number_at(image, at + class->p_paddr, class->address),
+		.memory_size = number_at(image, at + class->p_memsz, class->address),
+	};
+}
+
+bool elf_plan(struct load *load) {
+	struct image image = load->request->kernel;
+	u8 kind = image.data[EI_CLASS];
+	const struct elf_class *class = &elf_classes[kind < ARRAY_SIZE(elf_classes) ? kind : 0];
+	u64 entry = number_at(image, class->entry, class->address);
+	u64 headers = number_at(image, class->phoff, class->address), pvh_entry = 0;
+	u64 header_size = number_at(image, class->phentsize, sizeof(u16));
+	u64 count = number_at(image, class->phnum, sizeof(u16));
+	bool is_pvh = false;
+
+	if (image.data[EI_DATA] != ELF_LITTLE_ENDIAN || !class->address ||
+	    count > ELF_SEGMENTS_MAX || headers > image.size)
+		return load_refuse(load, "the ELF header is malformed");
+	load->entry = entry;
+	for (u32 i = 0; i < count; i++) {
+		u64 at = headers + i * header_size, type = number_at(image, at, sizeof(u32));
+		u64 offset = entry - number_at(image, at + class->p_vaddr, class->address);
+		struct load_segment segment = read_segment(image, class, at);
+
+		if (!image_contains(image, at, class->p_size))
+			return load_refuse(load, "ELF segment %u lies outside the image", i);
+		if (type == PT_NOTE)
+			is_pvh = is_pvh || find_entry_note(image, &segment, &pvh_entry);
+		if (type != PT_LOAD || segment.memory_size == 0)
+			continue;
+		if (!load_add(load, segment))
+			return false;
+		/* The header's entry is virtual. */
+		if (offset < segment.memory_size)
+			load->entry = segment.address + offset;
+	}
+	if (!is_pvh)
+		return multiboot_plan(load);
+	load->entry = pvh_entry;
+	load->handover = pvh_handover;
+	return true;
+}

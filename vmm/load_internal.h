@@ -36,29 +36,29 @@ struct load_segment {
 struct load {
 	const struct load_request *request;
 	struct text_sink *reason;
-	u64 mark; /* what the loader has recognised the image by */
 	struct load_segment segments[LOAD_SEGMENTS_MAX];
 	u32 segment_count;
 	u64 base, end; /* of all segments */
 	u64 entry;
 	u64 initrd_limit; /* the initial ram disk ends here or below */
 	u64 initrd; /* 0: none */
-	/* Of the handover only. */
-	const struct guest_memory *memory;
+	/* Writes what the image is handed. STATE is 32-bit protected mode at the entry. */
+	void (*handover)(struct load *load, struct vcpu_state *state);
+	const struct guest_memory *memory; /* when it is loaded */
 	bool failed; /* memory could not be written */
 };
 
-/* A boot protocol. */
-struct loader {
-	/* False: another protocol's image. MARK is where the header was found, or the like. */
-	bool (*recognise)(struct image image, u64 *mark);
-	/* Adds segments and sets the entry; what holds for all protocols is checked behind it. */
-	bool (*plan)(struct load *load);
-	/* Writes what the image is handed. STATE is 32-bit protected mode at the entry. */
-	void (*handover)(struct load *load, struct vcpu_state *state);
-};
-
-extern const struct loader loader_linux, loader_pvh, loader_multiboot, loader_flat;
+/*
+ * The boot protocols: each adds segments, sets the entry and the handover. False, with words: it cannot be
+ * served. What holds for all protocols is checked behind it.
+ */
+bool image_is_linux(struct image image);
+bool linux_plan(struct load *load);
+/* PVH where there is its note, else Multiboot. The entry is the header's, made physical. */
+bool image_is_elf(struct image image);
+bool elf_plan(struct load *load);
+/* Of an ELF image, whose segments are planned; or of a flat binary, which is whatever nobody else recognises. */
+bool multiboot_plan(struct load *load);
 
 /* Says why not, and is false. */
 __attribute__((format(printf, 2, 3))) bool load_refuse(struct load *load, const char *format, ...);
@@ -84,7 +84,3 @@ _Static_assert(RANGE_RAM == 1 && RANGE_RESERVED == 2 && RANGE_ACPI == 3, "e820 t
 
 /* Writes the entries without their first SKIP bytes, one each STRIDE bytes from TO. */
 void load_write_map(struct load *load, u64 to, u32 skip, u32 stride);
-
-/* ELF (vmm/load_elf.c): adds every loadable segment; the entry is the header's, made physical. */
-bool elf_plan(struct load *load);
-bool image_is_elf(struct image image);

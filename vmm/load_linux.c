@@ -59,12 +59,13 @@ _Static_assert(PARAMS_OFFSET(e820_table) == 0x2d0, "zero page");
 #define ENTRY_LARGE_PAGE BIT(7)
 _Static_assert(DIRECTORIES + PDPT_ENTRIES * PAGE_SIZE <= HANDOVER_CMDLINE, "page tables fit");
 
-static bool is_linux(struct image image, u64 *mark) {
+bool image_is_linux(struct image image) {
 	u16 boot_flag;
+	u32 header;
 
 	return image_read(image, PARAMS_OFFSET(boot_flag), &boot_flag, sizeof(boot_flag)) &&
-	       image_read(image, PARAMS_OFFSET(header), mark, sizeof(u32)) &&
-	       boot_flag == BOOT_FLAG && (u32)*mark == HEADER_MAGIC;
+	       image_read(image, PARAMS_OFFSET(header), &header, sizeof(header)) &&
+	       boot_flag == BOOT_FLAG && header == HEADER_MAGIC;
 }
 
 /* A zero page with the image's header; false when the image is too short, or older than 2.12. */
@@ -112,35 +113,6 @@ static u64 place_kernel(struct load *load, const struct boot_params *params, u64
 	return params->pref_address;
 }
 
-static bool linux_plan(struct load *load) {
-	struct image image = load->request->kernel;
-	struct load_segment segment = {0};
-	struct boot_params params;
-
-	if (!read_header(image, &params))
-		return load_refuse(load, "the Linux image has no complete header of protocol 2.12");
-	if (!check_header(load, &params))
-		return false;
-	u32 setup_sectors = params.setup_sects ? params.setup_sects : SETUP_SECTORS_DEFAULT;
-	u64 told = (u64)params.syssize * SYSSIZE_UNIT;
-
-	segment.offset = (setup_sectors + 1) * SETUP_SECTOR;
-	/* What follows is a signature for firmware. The last unit need not be complete. */
-	if (segment.offset < image.size)
-		segment.file_size = min_u64(told, image.size - segment.offset);
-	if (segment.file_size <= ENTRY_64 || told - segment.file_size >= SYSSIZE_UNIT)
-		return load_refuse(load, "the Linux image is cut off at %#lx bytes", image.size);
-	/* Room for what the kernel uses before it knows the memory map; it clears that itself. */
-	segment.memory_size = max_u64(params.init_size, segment.file_size);
-	segment.address = place_kernel(load, &params, segment.memory_size);
-	if (!load_add(load, segment))
-		return false;
-	load->segments[0].memory_size = segment.file_size;
-	load->entry = load->base + ENTRY_64;
-	load->initrd_limit = params.initrd_addr_max + 1ull;
-	return true;
-}
-
 /* COUNT entries from TO: FIRST, and each STEP more than the one before. */
 static void fill_table(struct load *load, u64 to, u64 count, u64 first, u64 step) {
 	for (u64 i = 0; i < count; i++) {
@@ -179,4 +151,32 @@ static void linux_handover(struct load *load, struct vcpu_state *state) {
 		   LARGE_PAGE_SIZE);
 }
 
-const struct loader loader_linux = {is_linux, linux_plan, linux_handover};
+bool linux_plan(struct load *load) {
+	struct image image = load->request->kernel;
+	struct load_segment segment = {0};
+	struct boot_params params;
+
+	if (!read_header(image, &params))
+		return load_refuse(load, "the Linux image has no complete header of protocol 2.12");
+	if (!check_header(load, &params))
+		return false;
+	u32 setup_sectors = params.setup_sects ? params.setup_sects : SETUP_SECTORS_DEFAULT;
+	u64 told = (u64)params.syssize * SYSSIZE_UNIT;
+
+	segment.offset = (setup_sectors + 1) * SETUP_SECTOR;
+	/* What follows is a signature for firmware. The last unit need not be complete. */
+	if (segment.offset < image.size)
+		segment.file_size = min_u64(told, image.size - segment.offset);
+	if (segment.file_size <= ENTRY_64 || told - segment.file_size >= SYSSIZE_UNIT)
+		return load_refuse(load, "the Linux image is cut off at %#lx bytes", image.size);
+	/* Room for what the kernel uses before it knows the memory map; it clears that itself. */
+	segment.memory_size = max_u64(params.init_size, segment.file_size);
+	segment.address = place_kernel(load, &params, segment.memory_size);
+	if (!load_add(load, segment))
+		return false;
+	load->segments[0].memory_size = segment.file_size;
+	load->entry = load->base + ENTRY_64;
+	load->handover = linux_handover;
+	load->initrd_limit = params.initrd_addr_max + 1ull;
+	return true;
+}

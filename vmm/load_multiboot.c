@@ -35,26 +35,13 @@ struct multiboot_info {
 _Static_assert(offsetof(struct multiboot_info, mmap_length) == 44, "Multiboot information");
 _Static_assert(sizeof(struct multiboot_module) == 16, "Multiboot module");
 
-static bool find_header(struct image image, u64 *offset) {
-	struct multiboot_header header;
-
-	for (*offset = 0; *offset + sizeof(header) <= HEADER_SEARCH; *offset += HEADER_ALIGNMENT) {
-		if (!image_read(image, *offset, &header, sizeof(header)))
-			return false;
-		if (header.magic == HEADER_MAGIC &&
-		    header.magic + header.flags + header.checksum == 0)
+static bool find_header(struct image image, struct multiboot_header *header) {
+	for (u32 offset = 0; offset + sizeof(*header) <= HEADER_SEARCH; offset += HEADER_ALIGNMENT)
+		if (image_read(image, offset, header, sizeof(*header)) &&
+		    header->magic == HEADER_MAGIC &&
+		    header->magic + header->flags + header->checksum == 0)
 			return true;
-	}
 	return false;
-}
-
-static bool multiboot_plan(struct load *load) {
-	struct multiboot_header header;
-
-	(void)image_read(load->request->kernel, load->mark, &header, sizeof(header));
-	if (header.flags & HEADER_FLAGS_REQUIRED_UNKNOWN)
-		return load_refuse(load, "the Multiboot header asks for what is not known");
-	return elf_plan(load);
 }
 
 static void multiboot_handover(struct load *load, struct vcpu_state *state) {
@@ -77,20 +64,25 @@ static void multiboot_handover(struct load *load, struct vcpu_state *state) {
 	load_write_map(load, HANDOVER_MEMORY_MAP, 0, sizeof(struct load_map_entry));
 }
 
-const struct loader loader_multiboot = {find_header, multiboot_plan, multiboot_handover};
-
 /*
  * A flat binary is loaded at 1 MiB and entered at its first byte, with the registers and the
  * information structure of Multiboot.
  */
-static bool flat_plan(struct load *load) {
-	const struct image *image = &load->request->kernel;
+bool multiboot_plan(struct load *load) {
+	struct image image = load->request->kernel;
+	struct multiboot_header header;
+	bool is_elf = image_is_elf(image), has_header = find_header(image, &header);
 
-	if (image_is_elf(*image))
+	load->handover = multiboot_handover;
+	if (has_header && header.flags & HEADER_FLAGS_REQUIRED_UNKNOWN)
+		return load_refuse(load, "the Multiboot header asks for what is not known");
+	if (has_header && !is_elf)
+		return load_refuse(load, "a Multiboot image that is not ELF");
+	if (is_elf && !has_header)
 		return load_refuse(load, "an ELF image with neither a PVH entry note nor a "
 					 "Multiboot header");
+	if (is_elf)
+		return true;
 	load->entry = FLAT_BASE;
-	return load_add(load, (struct load_segment){0, image->size, FLAT_BASE, image->size});
+	return load_add(load, (struct load_segment){0, image.size, FLAT_BASE, image.size});
 }
-
-const struct loader loader_flat = {NULL, flat_plan, multiboot_handover};

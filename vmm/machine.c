@@ -119,7 +119,7 @@ static void run_partition(struct cpu *cpu) {
 	struct vcpu *vcpu = cpu->vcpu;
 	struct partition *p = vcpu->partition;
 
-	while (!p->over) {
+	while (p->state != PARTITION_STOPPED) {
 		u32 round = p->round;
 
 		cpu_drain_apic(cpu);
@@ -129,7 +129,7 @@ static void run_partition(struct cpu *cpu) {
 		cpu_drain_apic(cpu);
 		if (!__atomic_sub_fetch(&p->vcpus_running, 1, __ATOMIC_SEQ_CST))
 			partition_finish(p);
-		while (p->round == round && !p->over)
+		while (p->round == round && p->state != PARTITION_STOPPED)
 			cpu_idle(cpu);
 	}
 }

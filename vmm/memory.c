@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "memory.h"
+#include "partition_internal.h"
 
 /*
  * Guest memory: one contiguous piece of the machine, seen by the guest from 0 up to the PCI hole and
@@ -57,10 +57,6 @@ static bool memory_write(const struct guest_memory *memory, u64 address, const v
 	return copy(memory, address, (u8 *)(uintptr_t)from, count, true);
 }
 
-void guest_memory_init(struct partition *p) {
-	p->memory = (struct guest_memory){.read = memory_read, .write = memory_write, .context = p};
-}
-
 void guest_memory_clear(struct partition *p) {
 	u64 end = p->plan->memory_base + p->plan->memory_bytes;
 
@@ -104,6 +100,7 @@ void guest_memory_plan(struct partition *p, const struct inventory *inventory, u
 	}
 	p->low_bytes = min_u64(p->plan->memory_bytes, ALIGN_DOWN(hole, LARGE_PAGE_SIZE));
 	end = FOUR_GIB + p->plan->memory_bytes - p->low_bytes;
+	p->memory = (struct guest_memory){.read = memory_read, .write = memory_write, .context = p};
 	p->map.count = 0;
 	add_range(&p->map, 0, EBDA_BASE, RANGE_RAM);
 	add_range(&p->map, EBDA_BASE, VGA_BASE, RANGE_RESERVED);

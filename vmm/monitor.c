@@ -52,15 +52,15 @@ static u32 count_of(u32 function, const struct iommu_fault *fault) {
 
 /* A storm is stopped at its source; the count goes on. */
 static void throttle(u32 function) {
+	const struct pci_access *config = boot.config;
 	const struct pci_function *f = &boot.inventory.functions[function];
+	struct iommu_unit *unit = f->unit == NONE ? NULL : &boot.iommu.units[f->unit];
+	u32 command = config->read(config, f->address, PCI_COMMAND, 2);
 	char address[PCI_TEXT_SIZE];
 
-	boot.config->write(boot.config, f->address, PCI_COMMAND, 2,
-			   boot.config->read(boot.config, f->address, PCI_COMMAND, 2) &
-				   ~(u32)PCI_COMMAND_BUS_MASTER);
-	if (f->unit != NONE && boot.iommu.units[f->unit].ops->silence)
-		boot.iommu.units[f->unit].ops->silence(&boot.iommu.units[f->unit],
-						       pci_requester_id(f->address));
+	config->write(config, f->address, PCI_COMMAND, 2, command & ~(u32)PCI_COMMAND_BUS_MASTER);
+	if (unit && unit->ops->silence)
+		unit->ops->silence(unit, pci_requester_id(f->address));
 	say("fault: device %s: more than %u faults, its bus mastering is now off",
 	    pci_text(address, f->address), FAULTS_SHOWN);
 }
@@ -80,9 +80,7 @@ static void report(void *context, const struct iommu_fault *fault) {
 		say("fault: further faults of unknown devices are not shown");
 	else if (count == FAULTS_SHOWN)
 		throttle(function);
-	if (!p)
-		return;
-	if (p->plan->on_fault == FAULT_STOP)
+	if (p && p->plan->on_fault == FAULT_STOP)
 		partition_stop(p, "one of its devices was stopped by the IOMMU (on-fault = stop)");
 }
 

@@ -5,57 +5,51 @@
 /* Groups and interrupt entries change hands here; outside of these functions every member is blocked. */
 
 static bool reset_functions(struct partition *p) {
+	const struct inventory *inventory = &boot.inventory;
 	char address[PCI_TEXT_SIZE];
 
 	for (u32 i = 0; i < p->plan->function_count; i++) {
 		u32 function = p->plan->functions[i];
 
-		pci_open_path(&boot.inventory, function, boot.config);
-		if (!pci_reset_function(&boot.inventory, function, boot.config, cpu_delay)) {
-			partition_fail(
+		pci_open_path(inventory, function, boot.config);
+		if (!pci_reset_function(inventory, function, boot.config, cpu_delay))
+			return partition_fail(
 				p, "device %s did not come back from its reset",
-				pci_text(address, boot.inventory.functions[function].address));
-			return false;
-		}
+				pci_text(address, inventory->functions[function].address));
 	}
 	return true;
 }
 
 /* Claim, reset, attach. What was done is counted, so that it can be undone. */
 bool take_groups(struct partition *p) {
-	struct iommu *iommu = &boot.iommu;
+	u32 *claimed = &p->groups_claimed, *attached = &p->groups_attached;
 	u16 owner = (u16)p->index;
 
 	spin_lock(&machine.iommu_lock);
-	while (p->groups_claimed < p->group_count &&
-	       domain_claim_group(iommu, p->groups[p->groups_claimed], owner))
-		p->groups_claimed++;
+	while (*claimed < p->group_count &&
+	       domain_claim_group(&boot.iommu, p->groups[*claimed], owner))
+		++*claimed;
 	spin_unlock(&machine.iommu_lock);
-	if (p->groups_claimed < p->group_count) {
-		partition_fail(p, "isolation group %u is not free", p->groups[p->groups_claimed]);
-		return false;
-	}
+	if (*claimed < p->group_count)
+		return partition_fail(p, "isolation group %u is not free", p->groups[*claimed]);
 	if (!reset_functions(p))
 		return false;
 	spin_lock(&machine.iommu_lock);
-	while (p->groups_attached < p->group_count &&
-	       domain_attach_group(iommu, &p->domain, p->groups[p->groups_attached], owner))
-		p->groups_attached++;
+	while (*attached < p->group_count &&
+	       domain_attach_group(&boot.iommu, &p->domain, p->groups[*attached], owner))
+		++*attached;
 	spin_unlock(&machine.iommu_lock);
-	if (p->groups_attached < p->group_count)
-		partition_fail(p, "isolation group %u cannot be attached",
-			       p->groups[p->groups_attached]);
-	return p->groups_attached == p->group_count;
+	return *attached == p->group_count ||
+	       partition_fail(p, "isolation group %u cannot be attached", p->groups[*attached]);
 }
 
 /* A group that could not be blocked stays claimed: nobody gets it. */
 void give_groups_back(struct partition *p) {
-	struct iommu *iommu = &boot.iommu;
 	u16 owner = (u16)p->index;
 
 	spin_lock(&machine.iommu_lock);
-	while (p->groups_attached &&
-	       domain_detach_group(iommu, &p->domain, p->groups[p->groups_attached - 1], owner))
+	while (p->groups_attached && domain_detach_group(&boot.iommu, &p->domain,
+							 p->groups[p->groups_attached - 1], owner))
 		p->groups_attached--;
 	spin_unlock(&machine.iommu_lock);
 	if (p->groups_attached) {
@@ -66,39 +60,35 @@ void give_groups_back(struct partition *p) {
 	reset_functions(p);
 	spin_lock(&machine.iommu_lock);
 	while (p->groups_claimed)
-		domain_release_group(iommu, p->groups[--p->groups_claimed], owner);
+		domain_release_group(&boot.iommu, p->groups[--p->groups_claimed], owner);
 	spin_unlock(&machine.iommu_lock);
 }
 
-/* One function's entries, all blocked until the guest programs its device. */
-static bool allocate(struct partition *p, u32 index) {
-	u32 function = p->plan->functions[index];
+/* Takes the entries of the next function, all blocked until the guest programs its device, or gives the last one's back. */
+static bool move_interrupts(struct partition *p, bool take) {
+	u32 i = p->interrupts_taken - !take, function = p->plan->functions[i];
 	struct iommu_unit *unit = &boot.iommu.units[boot.inventory.functions[function].unit];
+	u16 requester = pci_interrupt_requester(&boot.inventory, function);
+	u32 count = p->interrupt_counts[i], *first = &p->first_interrupt[i];
 
-	return interrupts_alloc(unit, pci_interrupt_requester(&boot.inventory, function),
-				p->interrupt_counts[index], &p->first_interrupt[index]);
+	return take ? interrupts_alloc(unit, requester, count, first)
+		    : interrupts_free(unit, requester, *first, count);
 }
 
 bool take_interrupts(struct partition *p) {
+	u32 count = p->plan->function_count;
+
 	spin_lock(&machine.iommu_lock);
-	while (p->interrupts_taken < p->plan->function_count && allocate(p, p->interrupts_taken))
+	while (p->interrupts_taken < count && move_interrupts(p, true))
 		p->interrupts_taken++;
 	spin_unlock(&machine.iommu_lock);
-	if (p->interrupts_taken < p->plan->function_count)
-		partition_fail(p, "no interrupt remapping entries left");
-	return p->interrupts_taken == p->plan->function_count;
+	return p->interrupts_taken == count ||
+	       partition_fail(p, "no interrupt remapping entries left");
 }
 
 void give_interrupts_back(struct partition *p) {
 	spin_lock(&machine.iommu_lock);
-	while (p->interrupts_taken) {
-		u32 index = --p->interrupts_taken;
-		u32 function = p->plan->functions[index];
-		struct iommu_unit *unit =
-			&boot.iommu.units[boot.inventory.functions[function].unit];
-
-		interrupts_free(unit, pci_interrupt_requester(&boot.inventory, function),
-				p->first_interrupt[index], p->interrupt_counts[index]);
-	}
+	for (; p->interrupts_taken; p->interrupts_taken--)
+		move_interrupts(p, false);
 	spin_unlock(&machine.iommu_lock);
 }

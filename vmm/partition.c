@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "memory.h"
 #include "partition_internal.h"
 
 /* Partitions are created once, before any of them runs: memory, tables, virtual processors and devices. */
@@ -101,7 +100,6 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 		return false;
 
 	guest_memory_plan(p, &boot.inventory, machine.ecam_base);
-	guest_memory_init(p);
 	partition_devices_init(p);
 	return collect_groups(p, arena) && create_nested(p) && create_domain(p) &&
 	       guest_memory_map(p) && create_vcpus(p, arena) &&

@@ -2,6 +2,11 @@
 #pragma once
 #include "machine.h"
 
+/* vmm/memory.c: maps all of it in the nested tables and in the DMA domain. */
+bool guest_memory_map(struct partition *p);
+/* Zeroes all of it. */
+void guest_memory_clear(struct partition *p);
+
 /* vmm/start.c: builds the guest's tables and loads its images; failures are the partition's. */
 bool partition_load(struct partition *p, struct vcpu_state *state);
 

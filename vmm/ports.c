@@ -19,30 +19,6 @@ static u32 ones(u8 width) {
 	return (u32)BITS(width * 8 - 1, 0);
 }
 
-static bool is_uart(u16 port) {
-	return port >= GUEST_UART_PORT && port < GUEST_UART_PORT + UART_PORTS;
-}
-
-static bool is_config(u16 port, u8 width) {
-	return port >= CONFIG_PORT_FIRST && port + width - 1 <= CONFIG_PORT_LAST;
-}
-
-static u32 port_in(struct partition *p, u16 port, u8 width) {
-	u32 value = ones(width);
-
-	spin_lock(&p->lock);
-	if (is_uart(port) && width == 1)
-		value = uart_read(&p->uart, (u8)(port - GUEST_UART_PORT));
-	else if (is_config(port, width))
-		value = vpci_port_read(&p->vpci, port, width);
-	else if (port == GUEST_SLEEP_STATUS_PORT || port == GUEST_SLEEP_CONTROL_PORT)
-		value = 0;
-	else
-		p->ignored++;
-	spin_unlock(&p->lock);
-	return value;
-}
-
 static void power(struct partition *p, u16 port, u32 value) {
 	if (port == GUEST_SLEEP_CONTROL_PORT && value & SLEEP_ENABLE &&
 	    (value >> SLEEP_TYPE_SHIFT & SLEEP_TYPE_MASK) == GUEST_SLEEP_TYPE_OFF)
@@ -52,40 +28,50 @@ static void power(struct partition *p, u16 port, u32 value) {
 		partition_stop(p, "the guest asked for a reset");
 }
 
-static void port_out(struct vcpu *vcpu, u16 port, u8 width, u32 value) {
-	struct partition *p = vcpu->partition;
+/* What is behind a port is read into *VALUE, or written from there. */
+static void access_port(struct partition *p, const struct vcpu_exit *exit, u32 *value) {
+	u16 port = exit->port, uart = port - GUEST_UART_PORT;
+	u8 width = exit->width;
 
-	if (port == MARK_PORT && width == 1) {
-		partition_mark(vcpu, (u8)value);
-		return;
-	}
-	if (width == 1 && (port == GUEST_SLEEP_CONTROL_PORT || port == GUEST_RESET_PORT ||
-			   port == KEYBOARD_COMMAND_PORT)) {
-		power(p, port, value);
-		return;
-	}
 	spin_lock(&p->lock);
-	if (is_uart(port) && width == 1)
-		uart_write(&p->uart, (u8)(port - GUEST_UART_PORT), (u8)value);
-	else if (is_config(port, width))
-		vpci_port_write(&p->vpci, port, width, value);
-	else
-		p->ignored++;
+	if (uart < UART_PORTS && width == 1) {
+		if (exit->write)
+			uart_write(&p->uart, (u8)uart, (u8)*value);
+		else
+			*value = uart_read(&p->uart, (u8)uart);
+	} else if (port >= CONFIG_PORT_FIRST && port + width - 1 <= CONFIG_PORT_LAST) {
+		if (exit->write)
+			vpci_port_write(&p->vpci, port, width, *value);
+		else
+			*value = vpci_port_read(&p->vpci, port, width);
+	} else if (!exit->write &&
+		   (port == GUEST_SLEEP_STATUS_PORT || port == GUEST_SLEEP_CONTROL_PORT)) {
+		*value = 0;
+	}
 	spin_unlock(&p->lock);
+}
+
+static bool is_power(u16 port) {
+	return port == GUEST_SLEEP_CONTROL_PORT || port == GUEST_RESET_PORT ||
+	       port == KEYBOARD_COMMAND_PORT;
 }
 
 bool guest_port_access(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	u64 *rax = &vcpu->state.gpr[GPR_RAX];
+	u32 value = (u32)*rax & ones(exit->width);
 
 	if (exit->string)
 		return false;
-	if (exit->write) {
-		port_out(vcpu, exit->port, exit->width, (u32)*rax & ones(exit->width));
-	} else {
-		u32 value = port_in(vcpu->partition, exit->port, exit->width);
-
-		/* A double word clears the upper half of RAX; smaller reads leave the rest alone. */
+	if (!exit->write)
+		value = ones(exit->width);
+	if (exit->write && exit->width == 1 && exit->port == MARK_PORT)
+		partition_mark(vcpu, (u8)value);
+	else if (exit->write && exit->width == 1 && is_power(exit->port))
+		power(vcpu->partition, exit->port, value);
+	else
+		access_port(vcpu->partition, exit, &value);
+	/* A double word clears the upper half of RAX; smaller reads leave the rest alone. */
+	if (!exit->write)
 		*rax = exit->width == 4 ? value : (*rax & ~(u64)ones(exit->width)) | value;
-	}
 	return true;
 }

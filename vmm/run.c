@@ -47,7 +47,6 @@ static void access_msr(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 				: guest_msr_read(vcpu, index, &value);
 
 	if (!good) {
-		__atomic_fetch_add(&vcpu->partition->ignored, 1, __ATOMIC_RELAXED);
 		inject_fault(vcpu);
 		return;
 	}
@@ -67,6 +66,10 @@ static void access_port(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 }
 
 static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
+	struct partition *p = vcpu->partition;
+	const char *why = exit->why ? exit->why : "";
+	u32 number = vcpu->cpu->index;
+
 	switch (exit->reason) {
 	case EXIT_IO: access_port(vcpu, exit); break;
 	case EXIT_MSR:
@@ -87,28 +90,22 @@ static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	case EXIT_INSTRUCTION: vcpu_inject(vcpu, EXCEPTION_UD, false, 0); break;
 	case EXIT_EXCEPTION:
 		if (exit->vector == EXCEPTION_MC)
-			partition_fail(vcpu->partition, "machine check on cpu %u",
-				       vcpu->cpu->index);
+			partition_fail(p, "machine check on cpu %u", number);
 		else
 			vcpu_inject(vcpu, exit->vector, exit->has_error, exit->error);
 		break;
-	case EXIT_SHUTDOWN:
-		partition_fail(vcpu->partition, "triple fault on cpu %u", vcpu->cpu->index);
-		break;
+	case EXIT_SHUTDOWN: partition_fail(p, "triple fault on cpu %u", number); break;
 	case EXIT_INVALID:
-		partition_fail(vcpu->partition,
+		partition_fail(p,
 			       "the processor refuses the state that cpu %u was brought into%s%s",
-			       vcpu->cpu->index, exit->why ? ": " : "", exit->why ? exit->why : "");
+			       number, *why ? ": " : "", why);
 		break;
 	case EXIT_CONTROL:
 	case EXIT_NMI:
 	case EXIT_NONE: break;
 	default:
-		partition_fail(vcpu->partition,
-			       "unexpected exit 0x%lx%s%s at rip 0x%lx on cpu %u",
-			       exit->code, exit->why ? ", " : "",
-			       exit->why ? exit->why : "", vcpu->state.rip,
-			       vcpu->cpu->index);
+		partition_fail(p, "unexpected exit 0x%lx%s%s at rip 0x%lx on cpu %u", exit->code,
+			       *why ? ", " : "", why, vcpu->state.rip, number);
 	}
 }
 

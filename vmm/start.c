@@ -68,10 +68,7 @@ bool partition_load(struct partition *p, struct vcpu_state *state) {
 	text_buffer_init(&reason, words, sizeof(words));
 	vcpu_reset_state(state);
 	if (!place_tables(p))
-		partition_fail(p, "its ACPI tables do not fit");
-	else if (!image_load(&request, &p->memory, state, &reason.sink))
-		partition_fail(p, "%s", words);
-	else
-		return true;
-	return false;
+		return partition_fail(p, "its ACPI tables do not fit");
+	return image_load(&request, &p->memory, state, &reason.sink) ||
+	       partition_fail(p, "%s", words);
 }

@@ -56,9 +56,7 @@ static void deliver(struct vcpu *to, u64 icr) {
 		to->startup_vector = vector;
 		vcpu_request(to, REQUEST_STARTUP);
 		break;
-	default: /* SMI, NMI, ExtINT: not for a guest to send */
-		__atomic_fetch_add(&to->partition->ignored, 1, __ATOMIC_RELAXED);
-		break;
+	default: break; /* SMI, NMI, ExtINT: not for a guest to send */
 	}
 }
 

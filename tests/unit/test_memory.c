@@ -7,7 +7,7 @@
 /* cmocka needs the four above first */
 #include <cmocka.h>
 
-#include "../../vmm/memory.h"
+#include "../../vmm/partition_internal.h"
 #include <string.h>
 
 /* A guest's memory map, and what of it is mapped. */
