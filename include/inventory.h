@@ -70,8 +70,8 @@ struct reserved_region {
 	u64 limit; /* inclusive */
 	bool read;
 	bool write;
-	u32 function; /* index; NONE: every function of the segment */
-	u16 segment;
+	u32 function; /* index; NONE: whoever has one of these requester IDs */
+	u16 segment, first, last;
 };
 
 /* Why two functions are in one group. */
@@ -150,7 +150,7 @@ __attribute__((format(printf, 2, 3))) void inventory_warn(struct inventory *inve
 /*
  * The lowest PIECE of reserved memory from FROM on that devices of a partition may reach which has
  * FUNCTIONS, COUNT of them (NULL: any device). It has the rights of all regions there, of which none begins or ends
- * within it; its function is NONE where one of them is for every function of the segment. False: there is none.
+ * within it; its function is NONE where one of them has none. False: there is none.
  */
 bool reserved_next(const struct inventory *inventory, const u32 *functions, u32 count, u64 from,
 		   struct reserved_region *piece);

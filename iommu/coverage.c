@@ -81,8 +81,10 @@ void coverage_add_region(struct coverage *coverage, const struct acpi_walk *reco
 		coverage_warn(coverage, record, "is an impossible region of memory");
 		return;
 	}
-	if (range.first == 0 && range.last == UINT16_MAX) {
-		region.function = NONE; /* whoever it is, also later */
+	if (range.first >> 8 != range.last >> 8) { /* whoever is on these buses, also later */
+		region.function = NONE;
+		region.first = range.first;
+		region.last = range.last;
 		coverage->full |= !INVENTORY_ADD(inventory, regions, region_count, region);
 		return;
 	}

@@ -51,6 +51,9 @@ u32 coverage_add_unit(struct coverage *coverage, const struct acpi_walk *record,
 		      struct unit_info unit);
 void coverage_claim(struct coverage *coverage, struct id_range range, struct claim claim);
 void coverage_claim_ioapic(struct coverage *coverage, u32 id, u32 unit, u16 source_id);
-/* Once for each function of RANGE that RECORD names; warns when there can be no such region. */
+/*
+ * Once for each function of RANGE that RECORD names, or for all of them when it is more than a bus; warns
+ * when there can be no such region.
+ */
 void coverage_add_region(struct coverage *coverage, const struct acpi_walk *record,
 			 struct reserved_region region, struct id_range range);

@@ -115,8 +115,11 @@ static void read_structure(struct coverage *coverage, const struct acpi_walk *re
 	if (is_drhd && structure->flags & DRHD_INCLUDE_ALL)
 		coverage_claim(coverage, RANGE_ALL(structure->segment), CLAIM_OTHERS(scoped.unit));
 	if (!is_drhd && structure->limit <= BITS(min_u64(dmar->host_address_width, 63), 0))
-		scoped.region = (struct reserved_region){
-			structure->base, structure->limit, true, true, NONE, structure->segment};
+		scoped.region = (struct reserved_region){.base = structure->base,
+							 .limit = structure->limit,
+							 .read = true,
+							 .write = true,
+							 .segment = structure->segment};
 	struct acpi_walk scope = acpi_open_record(record, header, ACPI_TYPE8_LENGTH8);
 
 	while (acpi_next(&scope))

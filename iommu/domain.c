@@ -71,8 +71,8 @@ bool domain_map(struct iommu *iommu, struct dma_domain *domain, u64 guest, u64 h
 }
 
 /*
- * Memory that firmware reserved for members of group INDEX, at its own address. What every function
- * of the segment may reach stays for as long as the domain, which may have several groups.
+ * Memory that firmware reserved for members of group INDEX, at its own address. What is for
+ * whoever is on a range of buses stays for as long as the domain, which may have several groups.
  */
 enum region_change { REGIONS_SHARED, REGIONS_MAP, REGIONS_UNMAP };
 

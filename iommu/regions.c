@@ -7,10 +7,12 @@ static bool concerns(const struct inventory *inventory, const struct reserved_re
 		     const u32 *functions, u32 count) {
 	for (u32 i = 0; i < count; i++) {
 		const struct pci_function *f = &inventory->functions[functions[i]];
+		u16 id = pci_requester_id(f->address);
 
-		if (region->function == NONE
-			    ? region->segment == f->address.segment
-			    : inventory->functions[region->function].group == f->group)
+		if (region->function != NONE
+			    ? inventory->functions[region->function].group == f->group
+			    : region->segment == f->address.segment && region->first <= id &&
+				      id <= region->last)
 			return true;
 	}
 	return !functions;

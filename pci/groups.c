@@ -216,7 +216,7 @@ static void alias_rule(struct derivation *d) {
 	}
 }
 
-/* A region for every function of a segment ties nobody: it says nothing about who shares it. */
+/* A region for whoever is on a range of buses ties nobody: it says nothing about who shares it. */
 static void region_rule(struct derivation *d) {
 	const struct reserved_region *reach = NULL;
 

@@ -139,10 +139,12 @@ static void print_rest(const struct inventory *inventory, const struct survey_fa
 	for (u32 i = 0; i < inventory->region_count; i++) {
 		const struct reserved_region *r = &inventory->regions[i];
 
-		text_print(out, "bulkhead: region 0x%016lx-0x%016lx: %s\n", r->base, r->limit,
-			   r->function == NONE
-				   ? "every function of its segment"
-				   : ADDRESS(inventory->functions[r->function].address));
+		text_print(out, "bulkhead: region 0x%016lx-0x%016lx: ", r->base, r->limit);
+		if (r->function == NONE)
+			text_print(out, "whoever is on buses %04x:%02x-%02x\n", r->segment,
+				   r->first >> 8, r->last >> 8);
+		else
+			text_print(out, "%s\n", ADDRESS(inventory->functions[r->function].address));
 	}
 	print_missing(inventory, facts, out);
 }

@@ -46,7 +46,8 @@ static void check_inventory(const struct inventory *inventory) {
 		const struct reserved_region *region = &inventory->regions[i];
 
 		check(region->limit > region->base && IS_ALIGNED(region->base, PAGE_SIZE));
-		check(region->function == NONE || region->function < inventory->function_count);
+		check(region->function == NONE ? region->first < region->last
+					       : region->function < inventory->function_count);
 	}
 	for (u32 i = 0; i < inventory->unit_count; i++)
 		check(inventory->units[i].base && IS_ALIGNED(inventory->units[i].base, PAGE_SIZE));

@@ -58,9 +58,12 @@ static void print_inventory(const struct inventory *inventory) {
 	for (u32 i = 0; i < inventory->region_count; i++) {
 		const struct reserved_region *r = &inventory->regions[i];
 
-		printf("region %llx %llx %d%d %d\n", (unsigned long long)r->base,
-		       (unsigned long long)r->limit, r->read, r->write,
-		       r->function == NONE ? -1 : pci_requester_id(functions[r->function].address));
+		printf("region %llx %llx %d%d ", (unsigned long long)r->base,
+		       (unsigned long long)r->limit, r->read, r->write);
+		if (r->function == NONE)
+			printf("%d-%d\n", r->first, r->last);
+		else
+			printf("%d\n", pci_requester_id(functions[r->function].address));
 	}
 	for (u32 i = 0; i < inventory->ioapic_count; i++)
 		printf("ioapic %x %d %x\n", ioapics[i].id, (int)ioapics[i].unit,

@@ -237,8 +237,8 @@ def expect_ivrs(table):
         functions[rid] = -1 if unit is None else unit, alias
     lines = []
     for start, limit, rights, first, last in regions:
-        if (first, last) == (0, 0xFFFF):
-            lines.append([f"{start:x}", f"{limit:x}", rights, "-1"])
+        if first >> 8 != last >> 8:
+            lines.append([f"{start:x}", f"{limit:x}", rights, f"{first}-{last}"])
         else:
             lines += [[f"{start:x}", f"{limit:x}", rights, str(rid)] for rid in functions if first <= rid <= last]
     return machine, ioapics, units, functions, lines

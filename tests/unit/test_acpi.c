@@ -14,6 +14,7 @@
 #include "acpi.h"
 #include "acpi_tables.h"
 #include "acpi_walk.h"
+#include "enumerate.h"
 #include "text.h"
 
 /* ---- a machine ---------------------------------------------------------------------------------- */
@@ -726,6 +727,34 @@ static void ivrs_uses_the_highest_block_of_a_unit(void **state) {
 	assert_int_equal(machine.regions[3].function, BRIDGE);
 	assert_true(machine.regions[3].read && machine.regions[3].write);
 	assert_int_equal(machine.regions[4].function, NONE);
+	assert_int_equal(machine.regions[4].first, 0);
+	assert_int_equal(machine.regions[4].last, 0xffff);
+}
+
+/* "Whoever is there" on several buses: mapped for each, and nobody is tied. On one bus it names them. */
+static void a_wide_range_of_an_ivmd_ties_nobody(void **state) {
+	(void)state;
+	for (u16 last = 0x01ff; last <= 0x02ff; last += 0x100) {
+		const u32 given[] = {BEHIND, SLOT2, HOST};
+		struct reserved_region piece;
+		bool wide = last == 0x02ff;
+
+		small_machine();
+		begin_ivrs();
+		u32 block = open_ivhd(IVHD_10, 0x0003, 0xfeb80000);
+		entry4(IVHD_ALL, 0, 0);
+		close_record(block);
+		ivmd(IVMD_RANGE, IVMD_UNITY | IVMD_READ, 0x0100, last, 0x20000, 0x1000);
+		assert_true(parse_table(ivrs_parse));
+		assert_int_equal(machine.region_count, wide ? 1 : 3);
+		assert_int_equal(machine.regions[0].function, wide ? NONE : ENDPOINT);
+		assert_true(groups_derive(&machine, NULL, 0));
+		assert_int_equal(functions[ENDPOINT].group == functions[BRIDGE].group, !wide);
+		assert_int_not_equal(functions[ENDPOINT].group, functions[SLOT2].group);
+		assert_int_equal(reserved_next(&machine, given, 1, 0, &piece), wide);
+		assert_int_equal(piece.base, wide ? 0x20000 : UINT64_MAX);
+		assert_false(reserved_next(&machine, given + 1, 2, 0, &piece));
+	}
 }
 
 static void ivrs_reads_each_kind_of_entry(void **state) {
@@ -1093,6 +1122,7 @@ int main(void) {
 		cmocka_unit_test(a_unit_that_cannot_be_used_leaves_the_others_to_another),
 		cmocka_unit_test(zeros_at_the_end_are_padding),
 		cmocka_unit_test(impossible_regions_are_kept_out),
+		cmocka_unit_test(a_wide_range_of_an_ivmd_ties_nobody),
 		cmocka_unit_test(a_full_arena_takes_everything_back),
 		cmocka_unit_test(damaged_dmar_does_no_harm),
 		cmocka_unit_test(ivrs_uses_the_highest_block_of_a_unit),

@@ -368,8 +368,8 @@ static void reserved_memory_comes_and_goes_with_its_group(void **state) {
 	struct pci_function function = {
 		.address = {3, 1, 0}, .table_alias = NIC, .physical = NONE, .parent = NONE};
 	struct reserved_region regions[] = {
-		{0x7b800000, 0x7bffffff, true, true, 0, 3},
-		{0x7c000000, 0x7c000fff, true, false, 0, 3},
+		{0x7b800000, 0x7bffffff, true, true, 0, 3, 0, 0},
+		{0x7c000000, 0x7c000fff, true, false, 0, 3, 0, 0},
 	};
 	struct group group = {.members = (u32[]){0}, .member_count = 1};
 	struct inventory inventory = {.functions = &function,

@@ -447,7 +447,8 @@ static void reserved_memory_goes_with_its_device(void **state) {
 	struct machine *m = *state;
 	const struct partition_plan *p;
 
-	m->region = (struct reserved_region){512 * MIB, 516 * MIB - 1, true, true, NETWORK, 0};
+	m->region =
+		(struct reserved_region){512 * MIB, 516 * MIB - 1, true, true, NETWORK, 0, 0, 0};
 	m->inventory.regions = &m->region;
 	m->inventory.region_count = 1;
 	expect(m, PARTITION "device = 0000:01:00.0\n" SECOND "device = 0000:00:1f.2\n", "");
@@ -456,6 +457,7 @@ static void reserved_memory_goes_with_its_device(void **state) {
 	assert_int_equal(p[1].reserved_pieces, 0);
 	/* Every function of a segment. */
 	m->region.function = NONE;
+	m->region.last = UINT16_MAX;
 	expect(m, PARTITION "device = 0000:01:00.0\n" SECOND "device = 0000:00:1f.2\n", "");
 	p = m->plan.partitions;
 	assert_int_equal(p[0].reserved_pieces, 1);
@@ -463,8 +465,15 @@ static void reserved_memory_goes_with_its_device(void **state) {
 	m->region.segment = 1;
 	expect(m, PARTITION "device = 0000:00:1f.2\n", "");
 	assert_int_equal(m->plan.partitions[0].reserved_pieces, 0);
-
+	/* Everyone from bus 1 to bus 4. */
 	m->region.segment = 0;
+	m->region.first = 0x100;
+	m->region.last = 0x4ff;
+	expect(m, PARTITION "device = 0000:01:00.0\n" SECOND "device = 0000:00:1f.2\n", "");
+	assert_int_equal(m->plan.partitions[0].reserved_pieces, 1);
+	assert_int_equal(m->plan.partitions[1].reserved_pieces, 0);
+
+	m->region.first = 0;
 	m->region.base = 0xe5000;
 	m->region.limit = 0xe8fff;
 	expect(m, PARTITION "device = 0000:00:1f.2\n", "reserved-memory@5:10");
@@ -496,7 +505,8 @@ static void reserved_memory_fits_the_guests_map(void **state) {
 static void reserved_memory_is_not_somebody_elses(void **state) {
 	struct machine *m = *state;
 
-	m->region = (struct reserved_region){512 * MIB, 516 * MIB - 1, true, true, NETWORK, 0};
+	m->region =
+		(struct reserved_region){512 * MIB, 516 * MIB - 1, true, true, NETWORK, 0, 0, 0};
 	m->inventory.regions = &m->region;
 	m->inventory.region_count = 1;
 	m->memory[2].kind = MEMORY_USED;
@@ -520,7 +530,7 @@ static void nothing_is_placed_in_reserved_memory(void **state) {
 	m->inventory.regions = &m->region;
 	m->inventory.region_count = 1;
 	m->region = (struct reserved_region){
-		6 * GIB + 0x5000, 6 * GIB + 0x7fff, true, true, NETWORK, 0};
+		6 * GIB + 0x5000, 6 * GIB + 0x7fff, true, true, NETWORK, 0, 0, 0};
 	expect(m, "[partition a]\ncpus = 1\nmemory = 1G\nkernel = k\n", "");
 	assert_int_equal(m->plan.partitions[0].memory_base, 5 * GIB);
 	m->region.limit = 7 * GIB - 1;

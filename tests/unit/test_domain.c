@@ -347,7 +347,7 @@ static struct reserved_region regions[8];
 
 static void reserve(u64 base, u64 limit, bool read, bool write, u32 function) {
 	regions[inventory.region_count++] =
-		(struct reserved_region){base, limit, read, write, function, 0};
+		(struct reserved_region){base, limit, read, write, function, 0, 0, UINT16_MAX};
 	inventory.regions = regions;
 }
 

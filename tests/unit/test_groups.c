@@ -390,12 +390,12 @@ static void shared_reserved_memory_joins(void **state) {
 	topology_endpoint(t, "D", PLAIN, 0, 6, 0);
 	topology_enumerate(t);
 	struct reserved_region regions[] = {
-		{0x9000, 0x9fff, true, true, topology_find(t, "D"), 0},
-		{0x1000, 0x8fff, true, true, topology_find(t, "A"), 0},
-		{0x2000, 0x2fff, true, true, topology_find(t, "C"), 0},
-		{0x8000, 0x8fff, true, true, topology_find(t, "B"), 0},
-		{0x0000, 0xffff, true, true, NONE, 0},
-		{0x5000, 0x0fff, true, true, topology_find(t, "D"), 0}, /* upside down */
+		{0x9000, 0x9fff, true, true, topology_find(t, "D"), 0, 0, 0},
+		{0x1000, 0x8fff, true, true, topology_find(t, "A"), 0, 0, 0},
+		{0x2000, 0x2fff, true, true, topology_find(t, "C"), 0, 0, 0},
+		{0x8000, 0x8fff, true, true, topology_find(t, "B"), 0, 0, 0},
+		{0x0000, 0xffff, true, true, NONE, 0, 0, UINT16_MAX},
+		{0x5000, 0x0fff, true, true, topology_find(t, "D"), 0, 0, 0}, /* upside down */
 	};
 	t->inventory.regions = regions;
 	t->inventory.region_count = ARRAY_SIZE(regions);
@@ -407,8 +407,8 @@ static void shared_reserved_memory_joins(void **state) {
 	t = two_ports(2, 0, true, true);
 	topology_enumerate(t);
 	struct reserved_region own[] = {
-		{0x1000, 0x1fff, true, true, topology_find(t, "RP0"), 0},
-		{0x1000, 0x2fff, true, true, topology_find(t, "RP0"), 0},
+		{0x1000, 0x1fff, true, true, topology_find(t, "RP0"), 0, 0, 0},
+		{0x1000, 0x2fff, true, true, topology_find(t, "RP0"), 0, 0, 0},
 	};
 	t->inventory.regions = own;
 	t->inventory.region_count = ARRAY_SIZE(own);

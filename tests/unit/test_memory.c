@@ -62,7 +62,7 @@ static int setup(void **state) {
 
 static void reserve(u64 base, u64 limit, u32 function) {
 	regions[inventory.region_count++] =
-		(struct reserved_region){base, limit, true, true, function, 0};
+		(struct reserved_region){base, limit, true, true, function, 0, 0, UINT16_MAX};
 }
 
 /* Sorted, nothing twice. */
