@@ -24,7 +24,7 @@ struct firmware firmware;
 
 static struct arena arena;
 static struct config_preview preview;
-static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
+static const struct vcpu_ops *const processor_kinds[] = {&svm_ops};
 
 #define CPUID_X2APIC BIT(21) /* 1 ECX */
 #define CPUID_TOPOLOGY 0xb
@@ -43,8 +43,8 @@ static bool is_maker(const struct vcpu_ops *ops) {
 /* NULL: one that can do everything; else what it lacks. Without vcpu_ops that is too much. */
 static const char *choose_processor_kind(void) {
 	static char words[256] =
-		"this processor's maker is unknown: SVM of AMD and Hygon and VT-x of Intel "
-		"and Zhaoxin are supported";
+		"SVM of AMD's and Hygon's processors is what is supported: this one is "
+		"another maker's";
 	struct text_buffer buffer;
 
 	for (u32 i = 0; i < ARRAY_SIZE(processor_kinds); i++) {

@@ -27,7 +27,6 @@ struct segment {
 	u64 base;
 };
 
-#define SEGMENT_PRESENT BIT(7)
 #define SEGMENT_LONG BIT(9)
 #define SEGMENT_DEFAULT_32 BIT(10)
 #define SEGMENT_CODE_64 0xa9b /* present, code, execute/read, accessed, L, G */

@@ -71,7 +71,6 @@ enum exit_reason {
 	EXIT_XSETBV,
 	EXIT_INSTRUCTION, /* instructions that are not offered */
 	EXIT_EXCEPTION,
-	EXIT_CONTROL, /* control registers; the vendor's part has served it */
 	EXIT_SHUTDOWN, /* triple fault */
 	EXIT_INVALID, /* the processor refused to enter */
 	EXIT_OTHER,
@@ -93,7 +92,6 @@ struct vcpu_exit {
 	u8 vector; /* exception */
 	bool has_error;
 	u32 error;
-	const char *why; /* invalid, other: in words; NULL: none known */
 };
 
 #define REQUEST_STOP BIT(0) /* leave the guest for good */
@@ -142,7 +140,7 @@ struct vcpu_ops {
 	void (*flush)(struct vcpu *vcpu);
 };
 
-extern const struct vcpu_ops svm_ops, vmx_ops;
+extern const struct vcpu_ops svm_ops;
 
 /* --- partitions (vmm) --- */
 

@@ -27,9 +27,7 @@ struct table_format {
 	u64 always; /* in every entry */
 	u64 read, write, user,
 		uncached; /* in pages with that access; all rights in entries above */
-	u64 no_execute,
-		execute; /* in pages without ACCESS_EXECUTE; with it, and in entries above */
-	u64 cached; /* in pages without ACCESS_UNCACHED */
+	u64 no_execute; /* in pages without ACCESS_EXECUTE */
 	u64 large; /* in pages above level 1 */
 	u32 next_level; /* or: the lowest of three bits with the level of the table that is pointed to */
 };

@@ -13,7 +13,6 @@
 #define CR0_PG BIT(31)
 #define CR4_PAE BIT(5)
 #define CR4_MCE BIT(6)
-#define CR4_VMXE BIT(13)
 #define CR4_OSXSAVE BIT(18)
 #define RFLAGS_FIXED BIT(1)
 
@@ -27,11 +26,9 @@
 #define EFER_AUTOIBRS BIT(21)
 
 /*
- * An event that the next entry delivers, as SVM's EVENTINJ has it (AMD64 APM volume 2, section 15.20);
- * the lower half is VT-x's interruption information too.
+ * An event that the next entry delivers, as SVM's EVENTINJ has it (AMD64 APM volume 2, section 15.20).
  */
 #define EVENT_TYPE BITS(10, 8)
-#define EVENT_TYPE_NMI (2ull << 8)
 #define EVENT_TYPE_EXCEPTION (3ull << 8)
 #define EVENT_SOFTWARE (4ull << 8) /* this and what is above: by an instruction */
 #define EVENT_HAS_ERROR BIT(11)
@@ -41,7 +38,6 @@
 enum msr {
 	MSR_TSC = 0x10,
 	MSR_APIC_BASE = 0x1b,
-	MSR_FEATURE_CONTROL = 0x3a,
 	MSR_SPEC_CTRL = 0x48,
 	MSR_PRED_CMD = 0x49,
 	MSR_MICROCODE = 0x8b,
@@ -53,20 +49,12 @@ enum msr {
 	MSR_MISC_ENABLE = 0x1a0,
 	MSR_PAT = 0x277,
 	MSR_MTRR_DEF_TYPE = 0x2ff,
-	MSR_VMX_BASIC = 0x480,
-	MSR_VMX_PIN = 0x481, /* processor, exit, entry follow; and the same as TRUE */
-	MSR_VMX_CR0_FIXED0 = 0x486,
-	MSR_VMX_CR4_FIXED0 = 0x488,
-	MSR_VMX_SECONDARY = 0x48b,
-	MSR_VMX_EPT = 0x48c,
-	MSR_VMX_TRUE_PIN = 0x48d,
 	MSR_X2APIC = 0x800,
 	MSR_X2APIC_LAST = 0x83f,
 	MSR_EFER = 0xc0000080,
 	MSR_STAR = 0xc0000081,
 	MSR_SFMASK = 0xc0000084,
 	MSR_FS_BASE = 0xc0000100,
-	MSR_KERNEL_GS_BASE = 0xc0000102,
 	MSR_TSC_AUX = 0xc0000103,
 	MSR_SYSCFG = 0xc0010010,
 	MSR_HWCR = 0xc0010015,

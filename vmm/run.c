@@ -67,7 +67,6 @@ static void access_port(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 
 static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	struct partition *p = vcpu->partition;
-	const char *why = exit->why ? exit->why : "";
 	u32 number = vcpu->cpu->index;
 
 	switch (exit->reason) {
@@ -96,16 +95,14 @@ static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 		break;
 	case EXIT_SHUTDOWN: partition_fail(p, "triple fault on cpu %u", number); break;
 	case EXIT_INVALID:
-		partition_fail(p,
-			       "the processor refuses the state that cpu %u was brought into%s%s",
-			       number, *why ? ": " : "", why);
+		partition_fail(p, "the processor refuses the state that cpu %u was brought into",
+			       number);
 		break;
-	case EXIT_CONTROL:
 	case EXIT_NMI:
 	case EXIT_NONE: break;
 	default:
-		partition_fail(p, "unexpected exit 0x%lx%s%s at rip 0x%lx on cpu %u", exit->code,
-			       *why ? ", " : "", why, vcpu->state.rip, number);
+		partition_fail(p, "unexpected exit 0x%lx at rip 0x%lx on cpu %u", exit->code,
+			       vcpu->state.rip, number);
 	}
 }
 

@@ -13,7 +13,6 @@ static const char *const exit_names[EXIT_REASONS] = {
 	[EXIT_XSETBV] = "xsetbv",
 	[EXIT_INSTRUCTION] = "instruction",
 	[EXIT_EXCEPTION] = "exception",
-	[EXIT_CONTROL] = "control",
 	[EXIT_SHUTDOWN] = "shutdown",
 	[EXIT_INVALID] = "invalid",
 	[EXIT_OTHER] = "other",

@@ -4,15 +4,10 @@
 #define FIRST_EXTERNAL_VECTOR 32
 #define FIRST_LEGAL_VECTOR 16
 
+/* Between looking whether there is work and sleeping: what came in there must not be missed. */
 static void nmi(struct interrupt_frame *frame) {
-	/* Looking whether there is work, then sleeping or entering: what came in between must not be missed. */
-	const char *const regions[][2] = {{cpu_idle_begin, cpu_idle_end},
-					  {vmx_enter_begin, vmx_enter_end}};
-
-	for (u32 i = 0; i < ARRAY_SIZE(regions); i++) {
-		if (frame->rip >= (uintptr_t)regions[i][0] && frame->rip < (uintptr_t)regions[i][1])
-			frame->rip = (uintptr_t)regions[i][1];
-	}
+	if (frame->rip >= (uintptr_t)cpu_idle_begin && frame->rip < (uintptr_t)cpu_idle_end)
+		frame->rip = (uintptr_t)cpu_idle_end;
 }
 
 /* Guests may use vectors 16 to 31 for interrupts: then the local APIC has them in service. */

@@ -107,7 +107,6 @@ STEPS = {
     "unit": run_unit,
     "fuzz": run_fuzz,
     "qemu": lambda sums: run_pytest(sums, "qemu", "host"),
-    "bochs": lambda sums: run_pytest(sums, "bochs"),
 }
 
 
