@@ -122,7 +122,7 @@ static bool build_inventory(void) {
 
 static bool read_plan(const char *text, u64 length) {
 	static const struct image_lookup lookup = {.find = file_find};
-	struct diagnostics diagnostics = {.arena = &arena};
+	struct diagnostics diagnostics;
 	bool good = config_plan(text, length, &boot.inventory, &lookup, &arena, &boot.plan,
 				&diagnostics);
 

@@ -12,6 +12,12 @@ enum restart_policy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
 enum fault_policy { FAULT_REPORT, FAULT_STOP };
 enum idle_action { IDLE_HALT, IDLE_REBOOT, IDLE_POWEROFF, IDLE_EXIT };
 
+/* Where something stands in the file. Lines and columns count from 1. */
+struct place {
+	u32 line;
+	u32 column; /* in characters, not bytes */
+};
+
 struct partition_plan {
 	char name[PARTITION_NAME_MAX + 1];
 	u32 *cpus; /* indexes into inventory.cpus, as the file lists them; the first one boots */
@@ -26,15 +32,24 @@ struct partition_plan {
 	u32 reserved_pieces; /* of memory that firmware wants these functions to reach */
 	enum restart_policy restart;
 	enum fault_policy on_fault;
-	u32 line; /* of its section header */
+	struct place at; /* of its section's bracket */
+	struct place memory_at; /* of its memory; line 0: there is none that could be placed */
+	u64 image_bytes; /* of kernel and initrd */
+};
+
+/* What decides which functions there are and how they are grouped, before the rules are checked. */
+struct config_preview {
+	struct group_trust *trusts;
+	u32 trust_count;
+	struct sriov_request *requests; /* for the inventory, before pci_enumerate() */
+	u32 request_count;
 };
 
 struct plan {
 	u16 console_port; /* I/O base of a 16550; 0: none */
 	enum idle_action when_idle;
 	u16 exit_port; /* with IDLE_EXIT */
-	struct group_trust *trusts;
-	u32 trust_count;
+	struct config_preview preview;
 	struct partition_plan *partitions;
 	u32 partition_count;
 };
@@ -48,30 +63,20 @@ struct image_lookup {
 	void *context;
 };
 
-/* One error, warning or note with its place. Lines and columns count from 1. */
+/* One error. */
 struct diagnostic {
-	u32 line;
-	u32 column;
+	struct place at;
 	const char *rule; /* kebab-case */
 	const char *message;
 	const char *because; /* may be NULL; several sentences are separated by newlines */
-	const char *fix; /* may be NULL */
+	const char *fix;
 };
 
 struct diagnostics {
-	struct arena *arena;
 	struct diagnostic *entries;
 	u32 count;
 	u32 capacity;
 	u32 dropped;
-};
-
-/* What decides which functions there are and how they are grouped, before the rules are checked. */
-struct config_preview {
-	struct group_trust *trusts;
-	u32 trust_count;
-	struct sriov_request *requests; /* for the inventory, before pci_enumerate() */
-	u32 request_count;
 };
 
 /*

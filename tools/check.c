@@ -44,7 +44,7 @@ static char *read_file(const char *path, size_t *length) {
 static bool check(const char *path, const char *text, size_t length, struct machine *machine) {
 	struct inventory *inventory = &machine->inventory;
 	struct image_lookup lookup = {.find = find_image, .context = (void *)(uintptr_t)path};
-	struct diagnostics diagnostics = {.arena = &machine->arena};
+	struct diagnostics diagnostics;
 	struct file_sink output = file_sink(stdout);
 	const char *slash = strrchr(path, '/');
 	struct plan plan;

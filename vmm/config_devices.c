@@ -8,49 +8,40 @@
 
 #define NAME(config, index) ADDRESS((config)->inventory->functions[index].address)
 
-/* Adds to addresses that are separated by commas, as long as there is room. */
-static void list_add(struct text_buffer *list, struct pci_address address) {
-	if (list->size - list->length > 2 * PCI_TEXT_SIZE)
-		text_print(&list->sink, "%s%s", list->length ? ", " : "", ADDRESS(address));
-}
-
 /* ---- who gets a function ---- */
 
-/* Does the line that names FUNCTION, or its group, give INDEX to the partition? */
-static bool gives(const struct entry *e, u32 function, u32 index) {
-	const struct inventory *inventory = e->config->inventory;
-	u32 group = inventory->functions[function].group;
-	bool member = group != NONE && inventory->functions[index].group == group;
-	bool whole_group = strcmp(e->key, "group") == 0;
-
-	return (index == function || (whole_group && member)) && pci_assignable(inventory, index);
-}
-
+/* Gives the partition FUNCTION, or all that can be given away of its group, as the line says. */
 static void claim(const struct entry *e, u32 function) {
 	struct config *config = e->config;
-	const struct pci_function *f = &config->inventory->functions[function];
-	u32 count = config->inventory->function_count, units = config->inventory->unit_count;
-	u32 given = 0;
+	const struct inventory *inventory = config->inventory;
+	const struct pci_function *f = &inventory->functions[function];
+	const struct group *group = &inventory->groups[f->group];
+	bool whole = strcmp(e->key, "group") == 0, given = false;
+	const u32 *members = whole ? group->members : &function;
+	u32 count = whole ? group->member_count : 1;
 
 	for (u32 i = 0; i < count; i++) {
-		const struct owner *owner = &config->owners[i];
+		const struct owner *owner = &config->owners[members[i]];
 
-		given += gives(e, function, i);
-		if (!owner->draft || owner->draft == config->draft || !gives(e, function, i))
+		given |= pci_assignable(inventory, members[i]);
+		if (!owner->plan || owner->plan == config->partition)
 			continue;
-		config_report(config, e->at, DEVICE_SHARED, NAME(config, i),
-			      owner->draft->plan->name, owner->at.line);
+		config_report(config, e->at, DEVICE_SHARED, NAME(config, members[i]),
+			      owner->plan->name, owner->at.line);
 		return; /* once a line, which may name a whole group */
 	}
 	if (!given)
 		config_report(config, e->at, DEVICE_NOT_ASSIGNABLE, ADDRESS(f->address),
-			      f->class_code, pci_refusal(config->inventory, function));
+			      f->class_code, pci_refusal(inventory, function));
 	for (u32 i = 0; i < count; i++) {
-		if (config->owners[i].draft || !gives(e, function, i))
+		u32 member = members[i];
+
+		if (config->owners[member].plan || !pci_assignable(inventory, member))
 			continue;
-		config->owners[i] = (struct owner){config->draft, e->at};
-		if (units && config->inventory->functions[i].unit >= units)
-			config_report(config, e->at, DEVICE_UNCOVERED, NAME(config, i));
+		config->owners[member] = (struct owner){config->partition, e->at};
+		if (inventory->unit_count &&
+		    inventory->functions[member].unit >= inventory->unit_count)
+			config_report(config, e->at, DEVICE_UNCOVERED, NAME(config, member));
 	}
 }
 
@@ -122,114 +113,114 @@ bool read_device(const struct entry *e) {
 
 bool read_trust(const struct entry *e) {
 	struct config *config = e->config;
+	struct config_preview *preview = &config->plan->preview;
 	const struct inventory *inventory = config->inventory;
-	struct plan *plan = config->plan;
 	struct group_trust *trusts, trust;
-	const char *end = value_address(e->value, &trust.port);
 
-	if (!end || !value_is_blank(*end))
+	trust.reason = value_scan(value_address(e->value, &trust.port), " ", NULL, NULL);
+	if (!trust.reason)
 		return false;
-	trust.reason = end + value_blanks(end);
 	u32 port = inventory ? inventory_find(inventory, trust.port) : NONE;
 	bool good = !inventory || (port != NONE && pci_is_bridge(&inventory->functions[port]));
 
-	for (u32 i = 0; i < plan->trust_count; i++)
-		good &= pci_key(plan->trusts[i].port) != pci_key(trust.port);
+	for (u32 i = 0; i < preview->trust_count; i++)
+		good &= pci_key(preview->trusts[i].port) != pci_key(trust.port);
 	if (!good)
 		config_report(config, e->at, TRUST_PORT, ADDRESS(trust.port));
-	trusts = arena_grow(config->arena, plan->trusts, plan->trust_count, sizeof(*trusts));
+	trusts = arena_grow(config->arena, preview->trusts, preview->trust_count, sizeof(*trusts));
 	config->exhausted |= !trusts;
 	if (trusts) {
-		plan->trusts = trusts;
-		trusts[plan->trust_count++] = trust;
+		preview->trusts = trusts;
+		trusts[preview->trust_count++] = trust;
 	}
 	return *trust.reason;
 }
 
 bool read_sriov(const struct entry *e) {
 	struct config *config = e->config;
+	struct config_preview *preview = &config->plan->preview;
 	struct sriov_request *requests, request = {0};
 	const char *end = value_address(e->value, &request.physical);
 	u64 count;
 
-	if (!end || !value_is_blank(*end) ||
-	    !value_scan(end + value_blanks(end), "N$", &(u64){UINT16_MAX}, &count))
+	if (!value_scan(end, " N$", &(u64){UINT16_MAX}, &count))
 		return false;
 	request.count = (u32)count;
 	request.refusal = "this machine has no such function, or it has no SR-IOV capability";
 	if (config->inventory && sriov_request(config->inventory, request.physical))
 		request = *sriov_request(config->inventory, request.physical);
-	for (u32 i = 0; i < config->request_count; i++)
-		if (pci_key(config->requests[i].physical) == pci_key(request.physical))
+	for (u32 i = 0; i < preview->request_count; i++)
+		if (pci_key(preview->requests[i].physical) == pci_key(request.physical))
 			request.refusal = "a line above names it already";
 	if (config->inventory && request.refusal)
 		config_report(config, e->at, SRIOV_REFUSED, ADDRESS(request.physical), (u32)count,
 			      request.refusal, request.limit);
-	requests = arena_grow(config->arena, config->requests, config->request_count,
+	requests = arena_grow(config->arena, preview->requests, preview->request_count,
 			      sizeof(*requests));
 	config->exhausted |= !requests;
 	if (requests) {
-		config->requests = requests;
-		requests[config->request_count++] = request;
+		preview->requests = requests;
+		requests[preview->request_count++] = request;
 	}
 	return true;
 }
 
 /* ---- groups and the IOMMU ---- */
 
-/* DRAFT has FIRST of GROUP, but not MISSING, of which OTHER (or NULL) owns one. */
-static void report_split(struct config *config, const struct draft *draft,
-			 const struct group *group, u32 first, const char *missing,
-			 const struct owner *other) {
-	const char *name = NAME(config, first);
-	char data[BECAUSE_SIZE], reasons[2][REASON_SIZE]; /* the present one and the last one */
-	struct text_buffer text;
+static void say_reasons(const struct inventory *inventory, const struct group *group,
+			struct text_buffer *text) {
+	char reasons[2][REASON_SIZE]; /* the present one and the last one */
 
-	text_buffer_init(&text, data, sizeof(data));
-	for (u32 i = 0; i < group->reason_count && text.length < BECAUSE_SIZE / 2; i++) {
-		const char *reason = group_reason_text(config->inventory, &group->reasons[i],
+	for (u32 i = 0; i < group->reason_count && text->length < BECAUSE_SIZE / 2; i++) {
+		const char *reason = group_reason_text(inventory, &group->reasons[i],
 						       reasons[i % 2], REASON_SIZE);
 
 		/* One port often joins many. */
 		if (i == 0 || strcmp(reasons[0], reasons[1]) != 0)
-			text_print(&text.sink, "%s\n", reason);
+			text_print(&text->sink, "%s\n", reason);
 	}
+}
+
+/* PLAN has to have all of GROUP, or nothing. */
+static void check_group(struct config *config, const struct partition_plan *plan,
+			const struct group *group) {
+	const struct owner *owners = config->owners, *first = NULL, *other = NULL;
+	char data[LIST_SIZE], because[BECAUSE_SIZE];
+	struct text_buffer missing, text;
+
+	text_buffer_init(&missing, data, sizeof(data));
+	text_buffer_init(&text, because, sizeof(because));
+	for (u32 i = 0; i < group->member_count; i++) {
+		u32 member = group->members[i];
+		const struct owner *owner = &owners[member];
+
+		if (owner->plan == plan) {
+			if (!first || owner->at.line < first->at.line)
+				first = owner;
+			continue;
+		}
+		if (!pci_assignable(config->inventory, member))
+			continue;
+		if (!other && owner->plan)
+			other = owner;
+		if (missing.size - missing.length >
+		    2 * PCI_TEXT_SIZE) /* as long as there is room */
+			text_print(&missing.sink, "%s%s", missing.length ? ", " : "",
+				   NAME(config, member));
+	}
+	if (!first || !missing.length)
+		return;
+	say_reasons(config->inventory, group, &text);
 	if (other)
 		text_print(&text.sink,
 			   "partition \"%s\" has %s (line %u)\n"
 			   "give the whole group to one partition: there, ",
-			   other->draft->plan->name, NAME(config, other - config->owners),
-			   other->at.line);
-	else if (strlen(missing) < PCI_TEXT_SIZE)
-		text_print(&text.sink, "add `device = %s`, or ", missing);
-	config_report(config, config->owners[first].at, GROUP_SPLIT, name,
-		      (u32)(group - config->inventory->groups), missing, draft->plan->name, data,
-		      name);
-}
-
-static void check_group(struct config *config, const struct draft *draft,
-			const struct group *group) {
-	const struct owner *other = NULL;
-	struct text_buffer missing;
-	char data[LIST_SIZE];
-	u32 first = NONE;
-
-	text_buffer_init(&missing, data, sizeof(data));
-	for (u32 i = 0; i < group->member_count; i++) {
-		u32 member = group->members[i];
-		const struct owner *owner = &config->owners[member];
-
-		bool mine = owner->draft == draft;
-
-		if (mine && (first == NONE || owner->at.line < config->owners[first].at.line))
-			first = member;
-		if (mine || !pci_assignable(config->inventory, member))
-			continue;
-		list_add(&missing, config->inventory->functions[member].address);
-		other = !other && owner->draft ? owner : other;
-	}
-	if (first != NONE && missing.length)
-		report_split(config, draft, group, first, data, other);
+			   other->plan->name, NAME(config, other - owners), other->at.line);
+	else if (missing.length < PCI_TEXT_SIZE)
+		text_print(&text.sink, "add `device = %s`, or ", data);
+	config_report(config, first->at, GROUP_SPLIT, NAME(config, first - owners),
+		      (u32)(group - config->inventory->groups), data, plan->name, because,
+		      NAME(config, first - owners));
 }
 
 /* Whoever controls virtual functions could take them away from others. */
@@ -238,9 +229,9 @@ static void check_virtual(struct config *config, u32 physical) {
 
 	for (u32 i = 0; i < config->inventory->function_count; i++) {
 		if (config->inventory->functions[i].physical != physical ||
-		    config->owners[i].draft == owner->draft)
+		    config->owners[i].plan == owner->plan)
 			continue;
-		config_report(config, owner->at, SRIOV_OWNER, owner->draft->plan->name,
+		config_report(config, owner->at, SRIOV_OWNER, owner->plan->name,
 			      NAME(config, physical), NAME(config, i), NAME(config, i));
 		return;
 	}
@@ -249,19 +240,20 @@ static void check_virtual(struct config *config, u32 physical) {
 void config_check_devices(struct config *config) {
 	const struct inventory *inventory = config->inventory;
 	struct place at = config->first_device;
+	struct plan *plan = config->plan;
 
-	for (u32 i = 0; i < inventory->group_count; i++)
-		for (u32 d = 0; d < config->draft_count; d++)
-			check_group(config, &config->drafts[d], &inventory->groups[i]);
+	for (u32 p = 0; p < plan->partition_count; p++) {
+		for (u32 i = 0; i < inventory->group_count; i++)
+			check_group(config, &plan->partitions[p], &inventory->groups[i]);
+		config_check_reserved(config, &plan->partitions[p]);
+	}
 	for (u32 i = 0; i < inventory->function_count; i++) {
-		if (!config->owners[i].draft)
+		if (!config->owners[i].plan)
 			continue;
 		config_check_registers(config, i);
 		if (inventory->functions[i].sriov)
 			check_virtual(config, i);
 	}
-	for (u32 d = 0; d < config->draft_count; d++)
-		config_check_reserved(config, config->drafts[d].plan);
 	/* A dump of PCI functions alone, without firmware's tables, does not tell. */
 	if (at.line && inventory->unit_count == 0 && inventory->cpu_count != 0)
 		config_report(config, at, NO_IOMMU);

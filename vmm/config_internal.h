@@ -19,22 +19,9 @@
 #define CPU_INDEX_LIMIT 4096 /* indexes from here on name no processor of any machine */
 #define LOW_MEMORY_END MIB /* below lie start-up code of processors and firmware's data */
 
-struct place {
-	u32 line;
-	u32 column; /* in characters, not bytes */
-};
-
-/* A partition that is being read. */
-struct draft {
-	struct partition_plan *plan;
-	struct place at; /* of its section's bracket */
-	struct place memory_at; /* of its memory; line 0: there is none that could be placed */
-	u64 image_bytes; /* of kernel and initrd */
-};
-
-/* Who has a processor or a function. DRAFT NULL: nobody. */
+/* Who has a processor or a function. PLAN NULL: nobody. */
 struct owner {
-	const struct draft *draft;
+	const struct partition_plan *plan;
 	struct place at; /* of the value that says so */
 };
 
@@ -56,14 +43,10 @@ struct config {
 	u32 hypervisor_line; /* of [hypervisor]; 0: none */
 	u32 seen[KEYS_MAX]; /* lines of keys that the section has */
 
-	struct draft *drafts;
-	u32 draft_count;
-	struct draft *draft; /* of the present section */
+	struct partition_plan *partition; /* of the present section, or NULL */
 	u32 *cpus; /* where those of the next partition go */
 	struct owner *cpu_owners;
 	struct owner *owners; /* of functions */
-	struct sriov_request *requests;
-	u32 request_count;
 	struct place first_device; /* the first value that names a function; line 0: none */
 };
 
@@ -101,7 +84,7 @@ void config_end_section(struct config *config);
 /* config_values.c */
 /*
  * Reads TEXT by FORM: X stands for a hexadecimal number, D for a decimal one, N for either (0x tells),
- * $ for the end, anything else for itself. Returns what follows, or NULL when TEXT is different or a
+ * a blank for one or more, $ for the end, anything else for itself. Returns what follows, or NULL when TEXT is different or a
  * number is above its one of LIMITS.
  */
 const char *value_scan(const char *text, const char *form, const u64 *limits, u64 *numbers);

@@ -24,9 +24,10 @@ static const char *const fault_policies[] = {"report", "stop", NULL};
 _Static_assert(IDLE_EXIT == 3 && RESTART_ALWAYS == 2 && FAULT_STOP == 1, "order of the words");
 
 static void *target_of(const struct entry *e) {
-	struct draft *draft = e->config->draft;
+	struct config *config = e->config;
 
-	return (u8 *)(draft ? (void *)draft->plan : e->config->plan) + e->kind->target;
+	return (u8 *)(config->partition ? (void *)config->partition : config->plan) +
+	       e->kind->target;
 }
 
 static bool read_word(const struct entry *e) {
@@ -45,15 +46,15 @@ static bool read_text(const struct entry *e) {
 
 static bool read_image(const struct entry *e) {
 	const struct image_lookup *lookup = e->config->lookup;
-	struct draft *draft = e->config->draft;
+	struct partition_plan *plan = e->config->partition;
 	u64 bytes = 0;
 
 	if (!read_text(e))
 		return false;
 	if (lookup && (!lookup->find(lookup, e->value, &bytes) || bytes == 0))
-		config_report(e->config, e->at, IMAGE_MISSING, draft->plan->name, SHOWN(e->value));
-	if (__builtin_add_overflow(draft->image_bytes, bytes, &draft->image_bytes))
-		draft->image_bytes = UINT64_MAX;
+		config_report(e->config, e->at, IMAGE_MISSING, plan->name, SHOWN(e->value));
+	if (__builtin_add_overflow(plan->image_bytes, bytes, &plan->image_bytes))
+		plan->image_bytes = UINT64_MAX;
 	return true;
 }
 
@@ -85,16 +86,16 @@ static void check_core(const struct entry *e, struct place at, u32 cpu) {
 	for (u32 i = 0; inventory->thread_bits && i < inventory->cpu_count; i++) {
 		const struct owner *owner = &e->config->cpu_owners[i];
 
-		if (owner->draft && owner->draft != e->config->draft &&
+		if (owner->plan && owner->plan != e->config->partition &&
 		    !((cpus[i].apic_id ^ cpus[cpu].apic_id) >> inventory->thread_bits))
-			config_report(e->config, at, CORE_SHARED, cpu, i, owner->draft->plan->name,
+			config_report(e->config, at, CORE_SHARED, cpu, i, owner->plan->name,
 				      owner->at.line);
 	}
 }
 
 static void add_cpus(const struct entry *e, struct place at, u32 first, u32 last) {
 	struct config *config = e->config;
-	struct partition_plan *plan = config->draft->plan;
+	struct partition_plan *plan = config->partition;
 	u32 count = config->inventory->cpu_count; /* 0: not known */
 
 	if (count && last >= count)
@@ -102,12 +103,11 @@ static void add_cpus(const struct entry *e, struct place at, u32 first, u32 last
 	for (u32 i = first; i <= last; i++) {
 		struct owner *owner = &config->cpu_owners[i];
 
-		if (owner->draft) {
-			config_report(config, at, CPU_SHARED, i, owner->draft->plan->name,
-				      owner->at.line);
+		if (owner->plan) {
+			config_report(config, at, CPU_SHARED, i, owner->plan->name, owner->at.line);
 			return;
 		}
-		*owner = (struct owner){config->draft, at};
+		*owner = (struct owner){plan, at};
 		*config->cpus++ = i;
 		plan->cpu_count++;
 		if (i < count)
@@ -139,17 +139,17 @@ static bool read_cpus(const struct entry *e) {
 }
 
 static bool read_memory(const struct entry *e) {
-	struct draft *draft = e->config->draft;
+	struct partition_plan *plan = e->config->partition;
 	u64 bytes, good;
 
 	if (!value_size(e->value, &bytes))
 		return false;
-	draft->plan->memory_bytes = bytes;
+	plan->memory_bytes = bytes;
 	good = ALIGN_DOWN(max_u64(bytes, MEMORY_MINIMUM), MEMORY_UNIT);
 	if (bytes == good)
-		draft->memory_at = e->at;
+		plan->memory_at = e->at;
 	else
-		config_report(e->config, e->at, MEMORY_SIZE, SHOWN(e->value), draft->plan->name,
+		config_report(e->config, e->at, MEMORY_SIZE, SHOWN(e->value), plan->name,
 			      good / MIB);
 	return true;
 }
@@ -233,14 +233,14 @@ void config_read_entry(struct entry *e) {
 }
 
 void config_end_section(struct config *config) {
-	const struct draft *draft = config->draft;
+	const struct partition_plan *plan = config->partition;
 
-	for (u32 i = 0; draft && i < ARRAY_SIZE(keys); i++) {
+	for (u32 i = 0; plan && i < ARRAY_SIZE(keys); i++) {
 		if (keys[i].times == REQUIRED && !config->seen[i])
-			config_report(config, draft->at, KEY_MISSING, draft->plan->name,
-				      keys[i].name, keys[i].name, keys[i].example);
+			config_report(config, plan->at, KEY_MISSING, plan->name, keys[i].name,
+				      keys[i].name, keys[i].example);
 		if (keys[i].section == SECTION_PARTITION)
 			config->seen[i] = 0;
 	}
-	config->draft = NULL;
+	config->partition = NULL;
 }

@@ -72,28 +72,26 @@ static bool name_is_good(const char *name) {
 }
 
 static void begin_partition(struct config *config, struct place at, const char *name) {
-	struct draft *draft = &config->drafts[config->draft_count], *other = config->drafts;
-	struct partition_plan *plan = &config->plan->partitions[config->draft_count];
-	bool good = name_is_good(name);
+	struct plan *all = config->plan;
+	struct partition_plan *plan = &all->partitions[all->partition_count];
+	const struct partition_plan *other = all->partitions;
+	struct place name_at = place_of(config, name);
 
-	if (config->draft_count == PARTITIONS_MAX) {
+	if (all->partition_count == PARTITIONS_MAX) {
 		config_report(config, at, PARTITION_LIMIT, SHOWN(name), PARTITIONS_MAX);
 		return;
 	}
-	if (!good)
-		config_report(config, place_of(config, name), PARTITION_NAME, SHOWN(name),
-			      PARTITION_NAME_MAX);
-	while (other < draft && strcmp(other->plan->name, name) != 0)
+	while (other < plan && strcmp(other->name, name) != 0)
 		other++;
-	if (good && other < draft)
-		config_report(config, place_of(config, name), PARTITION_DUPLICATE, other->at.line,
-			      name);
-	*plan = (struct partition_plan){.cpus = config->cpus, .cmdline = "", .line = at.line};
+	if (!name_is_good(name))
+		config_report(config, name_at, PARTITION_NAME, SHOWN(name), PARTITION_NAME_MAX);
+	else if (other < plan)
+		config_report(config, name_at, PARTITION_DUPLICATE, other->at.line, name);
+	*plan = (struct partition_plan){.cpus = config->cpus, .cmdline = "", .at = at};
 	text_format(plan->name, sizeof(plan->name), "%s", name);
-	*draft = (struct draft){.plan = plan, .at = at};
-	config->draft = draft;
-	config->draft_count++;
+	config->partition = plan;
 	config->section = SECTION_PARTITION;
+	all->partition_count++;
 }
 
 /* HEADER is what stands between the brackets. */

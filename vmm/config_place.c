@@ -5,8 +5,8 @@
 static bool find_overlap(const struct config *config, u64 place, u64 bytes, u64 *base) {
 	struct reserved_region piece;
 
-	for (u32 i = 0; i < config->draft_count; i++) {
-		const struct partition_plan *plan = config->drafts[i].plan;
+	for (u32 i = 0; i < config->plan->partition_count; i++) {
+		const struct partition_plan *plan = &config->plan->partitions[i];
 
 		*base = plan->memory_base;
 		if (*base && *base < place + bytes && place < *base + plan->memory_bytes)
@@ -39,36 +39,34 @@ static bool find_place(const struct config *config, u64 bytes, u64 alignment, u6
 	return false;
 }
 
-/* The largest of the drafts that are still to be placed; the first one among equals. */
-static struct draft *next_draft(const struct config *config) {
-	struct draft *next = NULL;
+/* The largest of the partitions that are still to be placed; the first one among equals. */
+static struct partition_plan *next_plan(const struct plan *all) {
+	struct partition_plan *next = NULL;
 
-	for (u32 i = 0; i < config->draft_count; i++) {
-		struct draft *draft = &config->drafts[i];
+	for (u32 i = 0; i < all->partition_count; i++) {
+		struct partition_plan *plan = &all->partitions[i];
 
-		if (draft->memory_at.line &&
-		    (!next || draft->plan->memory_bytes > next->plan->memory_bytes))
-			next = draft;
+		if (plan->memory_at.line && (!next || plan->memory_bytes > next->memory_bytes))
+			next = plan;
 	}
 	return next;
 }
 
 void config_place_memory(struct config *config) {
 	/* The largest first, so that small ones do not break up what they need. */
-	for (struct draft *draft; (draft = next_draft(config));) {
-		u64 bytes = draft->plan->memory_bytes, place, largest = 0;
-		struct place at = draft->memory_at;
+	for (struct partition_plan *plan; (plan = next_plan(config->plan));) {
+		u64 bytes = plan->memory_bytes, place, largest = 0;
+		struct place at = plan->memory_at;
 
-		draft->memory_at.line = 0;
+		plan->memory_at.line = 0;
 		if ((bytes >= GIB && find_place(config, bytes, GIB, &place)) ||
 		    find_place(config, bytes, MEMORY_UNIT, &place)) {
-			draft->plan->memory_base = place;
+			plan->memory_base = place;
 			continue;
 		}
 		for (u64 step = BIT(62); step >= MEMORY_UNIT; step >>= 1)
 			if (find_place(config, largest + step, MEMORY_UNIT, &place))
 				largest += step;
-		config_report(config, at, MEMORY_TOO_LARGE, bytes / MIB, draft->plan->name,
-			      largest / MIB);
+		config_report(config, at, MEMORY_TOO_LARGE, bytes / MIB, plan->name, largest / MIB);
 	}
 }

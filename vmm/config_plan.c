@@ -12,15 +12,16 @@ void *config_alloc(struct config *config, size_t count, size_t size) {
 
 /* What needs the whole file. */
 static void check_file(struct config *config) {
-	if (config->draft_count == 0 && !config->section_lost)
-		config_report(config, (struct place){1, 1}, NO_PARTITION);
-	for (u32 i = 0; i < config->draft_count; i++) {
-		const struct draft *draft = &config->drafts[i];
-		const struct partition_plan *plan = draft->plan;
+	const struct plan *all = config->plan;
 
-		if (draft->memory_at.line && draft->image_bytes > plan->memory_bytes)
-			config_report(config, draft->memory_at, IMAGE_TOO_LARGE, plan->name,
-				      draft->image_bytes, plan->memory_bytes / MIB);
+	if (all->partition_count == 0 && !config->section_lost)
+		config_report(config, (struct place){1, 1}, NO_PARTITION);
+	for (u32 i = 0; i < all->partition_count; i++) {
+		const struct partition_plan *plan = &all->partitions[i];
+
+		if (plan->memory_at.line && plan->image_bytes > plan->memory_bytes)
+			config_report(config, plan->memory_at, IMAGE_TOO_LARGE, plan->name,
+				      plan->image_bytes, plan->memory_bytes / MIB);
 	}
 	config_check_devices(config);
 	if (config->inventory->memory_count)
@@ -31,18 +32,18 @@ static void fill_functions(struct config *config) {
 	u32 count = config->inventory->function_count;
 	u32 *next = config_alloc(config, count, sizeof(*next));
 
-	for (u32 d = 0; next && d < config->draft_count; d++) {
-		struct partition_plan *plan = config->drafts[d].plan;
+	for (u32 p = 0; next && p < config->plan->partition_count; p++) {
+		struct partition_plan *plan = &config->plan->partitions[p];
 
 		plan->functions = next;
 		for (u32 i = 0; i < count; i++)
-			if (config->owners[i].draft == &config->drafts[d])
+			if (config->owners[i].plan == plan)
 				*next++ = i;
 		plan->function_count = (u32)(next - plan->functions);
 	}
 }
 
-static struct diagnostic out_of_memory = {1, 1, OUT_OF_MEMORY};
+static struct diagnostic out_of_memory = {{1, 1}, OUT_OF_MEMORY};
 
 bool config_plan(const char *text, size_t length, const struct inventory *inventory,
 		 const struct image_lookup *lookup, struct arena *arena, struct plan *plan,
@@ -54,10 +55,9 @@ bool config_plan(const char *text, size_t length, const struct inventory *invent
 				.plan = plan};
 
 	*plan = (struct plan){.console_port = CONSOLE_DEFAULT};
-	*diagnostics = (struct diagnostics){.arena = arena, .capacity = DIAGNOSTICS_MAX};
+	*diagnostics = (struct diagnostics){.capacity = DIAGNOSTICS_MAX};
 	diagnostics->entries = config_alloc(&config, DIAGNOSTICS_MAX, sizeof(struct diagnostic));
 	plan->partitions = config_alloc(&config, PARTITIONS_MAX, sizeof(*plan->partitions));
-	config.drafts = config_alloc(&config, PARTITIONS_MAX, sizeof(*config.drafts));
 	config.cpus = config_alloc(&config, CPU_INDEX_LIMIT, sizeof(*config.cpus));
 	config.cpu_owners = config_alloc(&config, CPU_INDEX_LIMIT, sizeof(struct owner));
 	config.owners = config_alloc(&config, inventory->function_count, sizeof(struct owner));
@@ -66,9 +66,8 @@ bool config_plan(const char *text, size_t length, const struct inventory *invent
 	fill_functions(&config);
 	if (!config.exhausted)
 		check_file(&config);
-	plan->partition_count = config.draft_count;
 	if (config.exhausted)
-		*diagnostics = (struct diagnostics){arena, &out_of_memory, 1, 1, 0};
+		*diagnostics = (struct diagnostics){&out_of_memory, 1, 1, 0};
 	if (diagnostics->count)
 		*plan = (struct plan){0}; /* nobody acts on half a plan */
 	return diagnostics->count == 0;
@@ -81,7 +80,6 @@ bool config_preview(const char *text, size_t length, struct arena *arena,
 	struct config config = {.arena = arena, .plan = &plan, .diagnostics = &nothing};
 
 	config_parse(&config, text, length);
-	*preview = (struct config_preview){plan.trusts, plan.trust_count, config.requests,
-					   config.request_count};
+	*preview = plan.preview;
 	return !config.exhausted;
 }

@@ -52,7 +52,7 @@ static const char *find_clash(const struct config *config, u32 function, struct 
 	for (u32 i = 0; i < inventory->function_count * PCI_BARS; i++) {
 		const struct pci_bar *bar = &inventory->functions[i / PCI_BARS].bars[i % PCI_BARS];
 
-		if (config->owners[i / PCI_BARS].draft != config->owners[function].draft &&
+		if (config->owners[i / PCI_BARS].plan != config->owners[function].plan &&
 		    bar->base && !bar->io && overlap(span, bar->base, bar->size))
 			return "registers of a function that is not the partition's";
 	}
@@ -82,7 +82,7 @@ void config_check_reserved(struct config *config, struct partition_plan *plan) {
 								 plan->function_count, from, &p);
 	     from = p.limit + 1) {
 		struct span span = {p.base, p.limit + 1 - p.base};
-		bool named = p.function != NONE && config->owners[p.function].draft;
+		bool named = p.function != NONE && config->owners[p.function].plan;
 		u32 function = named ? p.function : plan->functions[0];
 		const char *what = find_clash(config, function, span, BIT(MEMORY_USED));
 

@@ -44,6 +44,8 @@ const char *value_scan(const char *text, const char *form, const u64 *limits, u6
 					   *limits++, numbers++);
 		else if (*form == '$')
 			text = *text ? NULL : text;
+		else if (*form == ' ')
+			text = value_is_blank(*text) ? text + value_blanks(text) : NULL;
 		else
 			text = *text == *form ? text + 1 : NULL;
 	}

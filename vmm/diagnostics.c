@@ -3,8 +3,8 @@
 
 #define MESSAGE_SIZE 4096
 
-static bool stands_before(struct place at, const struct diagnostic *d) {
-	return at.line != d->line ? at.line < d->line : at.column < d->column;
+static bool stands_before(struct place a, struct place b) {
+	return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
 void config_report(struct config *config, struct place at, const char *rule, const char *text,
@@ -30,9 +30,9 @@ void config_report(struct config *config, struct place at, const char *rule, con
 	struct diagnostic *d = &diagnostics->entries[diagnostics->count++];
 
 	/* Within one place in the order of checks. */
-	for (; d > diagnostics->entries && stands_before(at, d - 1); d--)
+	for (; d > diagnostics->entries && stands_before(at, d[-1].at); d--)
 		*d = d[-1];
-	*d = (struct diagnostic){.line = at.line, .column = at.column, .rule = rule, first};
+	*d = (struct diagnostic){at, rule, .message = first};
 	char *end = first + buffer.length, *last = end;
 
 	while (first < end && *first != '\n')
@@ -58,7 +58,7 @@ void diagnostics_print(const struct diagnostics *diagnostics, const char *file, 
 		const struct diagnostic *d = &diagnostics->entries[i];
 		char place[32];
 
-		text_format(place, sizeof(place), ":%u:%u: ", d->line, d->column);
+		text_format(place, sizeof(place), ":%u:%u: ", d->at.line, d->at.column);
 		text_print(sink, "%s%s%serror[%s]: %s\n", prefix, file, place, d->rule, d->message);
 		for (const char *line = d->because, *end; line; line = *end ? end + 1 : NULL) {
 			for (end = line; *end && *end != '\n'; end++)
@@ -66,8 +66,7 @@ void diagnostics_print(const struct diagnostics *diagnostics, const char *file, 
 			text_print(sink, "%s%s%s  because %.*s\n", prefix, file, place,
 				   (int)(end - line), line);
 		}
-		if (d->fix)
-			text_print(sink, "%s%s%s  fix: %s\n", prefix, file, place, d->fix);
+		text_print(sink, "%s%s%s  fix: %s\n", prefix, file, place, d->fix);
 	}
 	if (diagnostics->dropped)
 		text_print(sink, "%s%s: %u more errors are not shown: mend these first\n", prefix,

@@ -47,7 +47,7 @@ bool machine_check(struct text_sink *sink) {
 				sink,
 				"bulkhead.conf:%u:1: error[image]: partition \"%s\": %s\n"
 				"bulkhead.conf:%u:1:   fix: give it another image, or more memory\n",
-				p->line, p->name, words, p->line);
+				p->at.line, p->name, words, p->at.line);
 			good = false;
 		}
 	}

@@ -155,8 +155,8 @@ bool partitions_create(struct text_sink *reason) {
 			return false;
 		}
 	}
-	for (u32 i = 0; i < boot.plan.trust_count; i++)
-		report_trust(&boot.plan.trusts[i]);
+	for (u32 i = 0; i < boot.plan.preview.trust_count; i++)
+		report_trust(&boot.plan.preview.trusts[i]);
 	for (u32 i = 0; i < count; i++)
 		check_processors(&machine.partitions[i]);
 	return true;

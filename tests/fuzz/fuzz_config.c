@@ -127,9 +127,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 	for (u32 i = 0; i < diagnostics.count; i++) {
 		const struct diagnostic *d = &diagnostics.entries[i];
 
-		demand(d->line > 0 && d->column > 0 && d->message && d->fix);
-		demand(i == 0 || d[-1].line < d->line ||
-		       (d[-1].line == d->line && d[-1].column <= d->column));
+		demand(d->at.line > 0 && d->at.column > 0 && d->message && d->fix);
+		demand(i == 0 || d[-1].at.line < d->at.line ||
+		       (d[-1].at.line == d->at.line && d[-1].at.column <= d->at.column));
 	}
 	text_buffer_init(&buffer, printed, sizeof(printed));
 	diagnostics_print(&diagnostics, "f", "", &buffer.sink);

@@ -178,7 +178,7 @@ static void expect(struct machine *m, const char *text, const char *errors) {
 		const struct diagnostic *d = &m->diagnostics.entries[i];
 
 		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s@%u:%u", i ? " " : "",
-			 d->rule, d->line, d->column);
+			 d->rule, d->at.line, d->at.column);
 	}
 	if (strcmp(got, errors) != 0)
 		print_error("%s%s", text, print(m));
@@ -207,12 +207,12 @@ static void a_whole_file_becomes_a_plan(void **state) {
 	assert_int_equal(m->plan.console_port, 0x2f8);
 	assert_int_equal(m->plan.when_idle, IDLE_EXIT);
 	assert_int_equal(m->plan.exit_port, 0xf4);
-	assert_int_equal(m->plan.trust_count, 1);
-	assert_int_equal(m->plan.trusts[0].port.devfn, PCI_DEVFN(0x1c, 4));
-	assert_string_equal(m->plan.trusts[0].reason, "lab only");
+	assert_int_equal(m->plan.preview.trust_count, 1);
+	assert_int_equal(m->plan.preview.trusts[0].port.devfn, PCI_DEVFN(0x1c, 4));
+	assert_string_equal(m->plan.preview.trusts[0].reason, "lab only");
 	assert_int_equal(m->plan.partition_count, 2);
 	assert_string_equal(a->name, "linux-a");
-	assert_int_equal(a->line, 7);
+	assert_int_equal(a->at.line, 7);
 	assert_int_equal(a->cpu_count, 3);
 	assert_int_equal(a->cpus[0], 3);
 	assert_int_equal(a->cpus[1], 1);
