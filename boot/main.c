@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_access.h"
 #include "firmware.h"
 #include "machine.h"
 #include "survey.h"

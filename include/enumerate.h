@@ -3,6 +3,12 @@
 #include "inventory.h"
 
 /*
+ * The machine's own configuration space: ECAM where a window of the inventory covers the bus,
+ * ports CF8/CFC for segment 0 elsewhere. The result is one static object.
+ */
+const struct pci_access *machine_config_access(const struct inventory *inventory);
+
+/*
  * Finds every function behind the windows of the inventory (segment 0, all buses, when there is
  * none), with capabilities and BARs: their sizes only where ACCESS can write. Starts at the first bus
  * of each window, follows bridges by their bus numbers, and then looks at buses that no bridge leads

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_access.h"
 #include "cpu.h"
+#include "enumerate.h"
 #include "mmio.h"
 #include "x86.h"
 

@@ -17,34 +17,7 @@ static bool overlap(struct span span, u64 base, u64 length) {
 	return span.base < base + length && base < span.base + span.length;
 }
 
-/* Memory of KINDS, units, IO-APICs and configuration space. */
-static const char *machine_clash(const struct inventory *inventory, struct span span, u64 kinds) {
-	if (overlap(span, INTERRUPT_WINDOW, INTERRUPT_WINDOW_END - INTERRUPT_WINDOW))
-		return "the local APICs";
-	for (u32 i = 0; i < inventory->memory_count; i++) {
-		if (BIT(inventory->memory[i].kind) & kinds &&
-		    overlap(span, inventory->memory[i].base, inventory->memory[i].length))
-			return "memory of the machine";
-	}
-	for (u32 i = 0; i < inventory->unit_count; i++) {
-		if (overlap(span, inventory->units[i].base, inventory->units[i].register_bytes))
-			return "an IOMMU's registers";
-	}
-	for (u32 i = 0; i < inventory->ioapic_count; i++) {
-		if (overlap(span, inventory->ioapics[i].base, PAGE_SIZE))
-			return "an IO-APIC's registers";
-	}
-	for (u32 i = 0; i < inventory->window_count; i++) {
-		const struct ecam_window *w = &inventory->windows[i];
-
-		if (overlap(span, w->base + w->first_bus * MIB,
-			    (w->last_bus - w->first_bus + 1) * MIB))
-			return "configuration space";
-	}
-	return NULL;
-}
-
-/* What SPAN of FUNCTION lies over that is not its partition's; NULL: nothing. */
+/* What SPAN of FUNCTION lies over that is not its partition's, such as memory of KINDS; NULL: nothing. */
 static const char *find_clash(const struct config *config, u32 function, struct span span,
 			      u64 kinds) {
 	const struct inventory *inventory = config->inventory;
@@ -56,7 +29,28 @@ static const char *find_clash(const struct config *config, u32 function, struct 
 		    bar->base && !bar->io && overlap(span, bar->base, bar->size))
 			return "registers of a function that is not the partition's";
 	}
-	return machine_clash(inventory, span, kinds);
+	if (overlap(span, INTERRUPT_WINDOW, INTERRUPT_WINDOW_END - INTERRUPT_WINDOW))
+		return "the local APICs";
+	for (u32 i = 0; i < inventory->memory_count; i++) {
+		const struct memory_range *m = &inventory->memory[i];
+
+		if (BIT(m->kind) & kinds && overlap(span, m->base, m->length))
+			return "memory of the machine";
+	}
+	for (u32 i = 0; i < inventory->unit_count; i++)
+		if (overlap(span, inventory->units[i].base, inventory->units[i].register_bytes))
+			return "an IOMMU's registers";
+	for (u32 i = 0; i < inventory->ioapic_count; i++)
+		if (overlap(span, inventory->ioapics[i].base, PAGE_SIZE))
+			return "an IO-APIC's registers";
+	for (u32 i = 0; i < inventory->window_count; i++) {
+		const struct ecam_window *w = &inventory->windows[i];
+
+		if (overlap(span, w->base + w->first_bus * MIB,
+			    (w->last_bus - w->first_bus + 1) * MIB))
+			return "configuration space";
+	}
+	return NULL;
 }
 
 void config_check_registers(struct config *config, u32 function) {

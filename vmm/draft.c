@@ -6,16 +6,15 @@
 #define WORDS_SIZE 512
 #define ADDRESS(address) pci_text((char[PCI_TEXT_SIZE]){0}, address)
 
+/* Chipset: management, SMBus, flash, memory, ISA and the like, timers and the like. The last row is all else. */
 static const struct device_kind kinds[] = {
 	{0x0300, 0xff00, "gpu", false},    {0x0100, 0xff00, "disk", false},
 	{0x0200, 0xff00, "nic", false},    {0x0c03, 0xffff, "usb", false},
-	{0x0403, 0xffff, "audio", false},  {0x0780, 0xffff, "chipset", true}, /* management */
-	{0x0700, 0xff00, "serial", false}, {0x0c05, 0xffff, "chipset", true}, /* SMBus */
-	{0x0c80, 0xffff, "chipset", true}, /* flash */
-	{0x0500, 0xff00, "chipset", true}, /* memory */
-	{0x0600, 0xff00, "chipset", true}, /* ISA */
-	{0x0800, 0xff00, "chipset", true}, /* timers and the like */
-	{0, 0, "device", false}, /* whatever else */
+	{0x0403, 0xffff, "audio", false},  {0x0780, 0xffff, "chipset", true},
+	{0x0700, 0xff00, "serial", false}, {0x0c05, 0xffff, "chipset", true},
+	{0x0c80, 0xffff, "chipset", true}, {0x0500, 0xff00, "chipset", true},
+	{0x0600, 0xff00, "chipset", true}, {0x0800, 0xff00, "chipset", true},
+	{0, 0, "device", false},
 };
 
 const struct device_kind *device_kind(const struct pci_function *f) {
