@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu.h"
 #include "firmware.h"
-#include "x86.h"
 
 #define SAMPLES 5
 #define SAMPLE_MICROSECONDS 20000u

@@ -50,9 +50,7 @@ struct acpi_fadt {
 	u8 interrupt_model, preferred_profile;
 	u8 fixed_hardware[18];
 	u32 pm1a_control;
-	u8 fixed_hardware2[8];
-	u32 pm_timer;
-	u8 fixed_hardware3[11], pm_timer_length, fixed_hardware4[17];
+	u8 fixed_hardware2[41];
 	u16 boot_flags;
 	u8 reserved;
 	u32 flags; /* enum acpi_fadt_flag */
@@ -66,8 +64,6 @@ struct acpi_fadt {
 	u64 hypervisor_vendor;
 } ACPI_PACKED;
 ACPI_OFFSET(acpi_fadt, pm1a_control, 64);
-ACPI_OFFSET(acpi_fadt, pm_timer, 76);
-ACPI_OFFSET(acpi_fadt, pm_timer_length, 91);
 ACPI_OFFSET(acpi_fadt, boot_flags, 109);
 ACPI_OFFSET(acpi_fadt, x_dsdt, 140);
 ACPI_OFFSET(acpi_fadt, sleep_control, 244);

@@ -14,8 +14,6 @@ enum gpr {
 	GPR_RBP,
 	GPR_RSI,
 	GPR_RDI,
-	GPR_R8,
-	GPR_R15 = 15,
 	GPR_COUNT = 16,
 };
 
