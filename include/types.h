@@ -31,6 +31,11 @@ typedef int64_t s64;
 /* An index that names nothing. */
 #define NONE UINT32_MAX
 
+/* BYTES bytes of ones. */
+static inline u64 byte_mask(u32 bytes) {
+	return bytes >= sizeof(u64) ? ~0ull : BIT(8 * bytes) - 1;
+}
+
 static inline u64 min_u64(u64 a, u64 b) {
 	return a < b ? a : b;
 }

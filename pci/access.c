@@ -40,14 +40,11 @@ static u32 ports_select(struct pci_address address, u16 offset) {
 static u32 config_read(const struct pci_access *access, struct pci_address address, u16 offset,
 		       u8 width) {
 	volatile u8 *p = ecam(address, offset);
-	u32 mask = (u32)BITS(width * 8 - 1, 0);
-	u32 value;
+	u32 mask = (u32)byte_mask(width), value;
 
 	(void)access;
-	if (p) {
-		value = width == 1 ? *p : width == 2 ? *(volatile u16 *)p : mmio_read32(p);
-		return value;
-	}
+	if (p)
+		return (u32)mmio_read(p, width);
 	if (!by_ports(address, offset))
 		return mask;
 	spin_lock(&port_lock);
@@ -76,16 +73,10 @@ static void config_write(const struct pci_access *access, struct pci_address add
 	volatile u8 *p = ecam(address, offset);
 
 	(void)access;
-	if (p) {
-		if (width == 1)
-			*p = (u8)value;
-		else if (width == 2)
-			*(volatile u16 *)p = (u16)value;
-		else
-			mmio_write32(p, value);
-	} else if (by_ports(address, offset)) {
+	if (p)
+		mmio_write(p, width, value);
+	else if (by_ports(address, offset))
 		ports_write(address, offset, width, value);
-	}
 }
 
 static u32 config_space(const struct pci_access *access, struct pci_address address) {

@@ -6,16 +6,12 @@
 
 #define IOAPIC_BYTES 0x1000
 
-static u64 ones(u8 width) {
-	return BITS(width * 8 - 1, 0);
-}
-
 /* Reads *VALUE, or writes it. */
 static void access_device(struct partition *p, u64 address, u8 width, bool write, u64 *value) {
 	u64 offset = address - GUEST_IOAPIC_BASE;
 
 	if (!write)
-		*value = ones(width);
+		*value = byte_mask(width);
 	spin_lock(&p->lock);
 	if (offset >= IOAPIC_BYTES)
 		vpci_mmio(&p->vpci, address, width, write, value);
@@ -24,7 +20,7 @@ static void access_device(struct partition *p, u64 address, u8 width, bool write
 	else
 		*value = ioapic_read(&p->ioapic, (u32)offset);
 	spin_unlock(&p->lock);
-	*value &= ones(width);
+	*value &= byte_mask(width);
 }
 
 /* One step of MOVS between RAM and a device: the other side goes by the guest's own tables. */

@@ -11,22 +11,18 @@
 #define FLAG_OF BIT(11)
 #define FLAGS_ARITHMETIC (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
-static u64 width_mask(u8 width) {
-	return width == sizeof(u64) ? UINT64_MAX : BIT(8 * width) - 1;
-}
-
 static u64 read_register(const struct memory_instruction *instruction,
 			 const struct vcpu_state *state) {
 	u64 value = state->gpr[instruction->reg] >> (instruction->high_byte ? 8 : 0);
 
-	return value & width_mask(instruction->register_width);
+	return value & byte_mask(instruction->register_width);
 }
 
 /* Writing 32 bits clears the upper half; writing fewer leaves the rest alone. */
 static void write_gpr(struct vcpu_state *state, u8 reg, u8 width, u8 shift, u64 value) {
-	u64 mask = width >= 4 ? ~0ull : width_mask(width) << shift;
+	u64 mask = width >= 4 ? ~0ull : byte_mask(width) << shift;
 
-	value = (value & width_mask(width)) << shift;
+	value = (value & byte_mask(width)) << shift;
 	state->gpr[reg] = (state->gpr[reg] & ~mask) | value;
 }
 
@@ -38,7 +34,7 @@ static void write_register(const struct memory_instruction *instruction, struct 
 
 /* All flags from a result of WIDTH bytes and the carries (borrows) out of each of its bits. */
 static void set_flags(struct vcpu_state *state, u64 result, u64 carries, u8 width) {
-	u64 mask = width_mask(width), top = mask & ~(mask >> 1);
+	u64 mask = byte_mask(width), top = mask & ~(mask >> 1);
 	u64 flags = (carries & top ? FLAG_CF : 0) | (carries & BIT(3) ? FLAG_AF : 0) |
 		    ((carries ^ carries << 1) & top ? FLAG_OF : 0);
 
@@ -68,7 +64,7 @@ static u64 compute(struct vcpu_state *state, enum operation opcode, u64 a, u64 b
 	default: return b; /* mov, xchg */
 	}
 	set_flags(state, result, carries, width);
-	return result & width_mask(width);
+	return result & byte_mask(width);
 }
 
 static void load(const struct memory_instruction *instruction, struct vcpu_state *state,
@@ -97,10 +93,10 @@ static void advance(const struct memory_instruction *instruction, struct vcpu_st
 void instruction_execute(const struct memory_instruction *instruction, struct vcpu_state *state,
 			 u64 memory, u64 *result) {
 	u8 width = instruction->width;
-	u64 operand = instruction->has_immediate ? instruction->immediate & width_mask(width)
+	u64 operand = instruction->has_immediate ? instruction->immediate & byte_mask(width)
 						 : read_register(instruction, state);
 
-	memory &= width_mask(width);
+	memory &= byte_mask(width);
 	*result = memory;
 	if (instruction->operation == OPERATION_READ)
 		load(instruction, state, memory);

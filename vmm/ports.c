@@ -15,10 +15,6 @@
 #define SLEEP_TYPE_SHIFT 2
 #define SLEEP_TYPE_MASK 7
 
-static u32 ones(u8 width) {
-	return (u32)BITS(width * 8 - 1, 0);
-}
-
 static void power(struct partition *p, u16 port, u32 value) {
 	if (port == GUEST_SLEEP_CONTROL_PORT && value & SLEEP_ENABLE &&
 	    (value >> SLEEP_TYPE_SHIFT & SLEEP_TYPE_MASK) == GUEST_SLEEP_TYPE_OFF)
@@ -58,12 +54,12 @@ static bool is_power(u16 port) {
 
 bool guest_port_access(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	u64 *rax = &vcpu->state.gpr[GPR_RAX];
-	u32 value = (u32)*rax & ones(exit->width);
+	u32 value = (u32)(*rax & byte_mask(exit->width));
 
 	if (exit->string)
 		return false;
 	if (!exit->write)
-		value = ones(exit->width);
+		value = (u32)byte_mask(exit->width);
 	if (exit->write && exit->width == 1 && exit->port == MARK_PORT)
 		partition_mark(vcpu, (u8)value);
 	else if (exit->write && exit->width == 1 && is_power(exit->port))
@@ -72,6 +68,6 @@ bool guest_port_access(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 		access_port(vcpu->partition, exit, &value);
 	/* A double word clears the upper half of RAX; smaller reads leave the rest alone. */
 	if (!exit->write)
-		*rax = exit->width == 4 ? value : (*rax & ~(u64)ones(exit->width)) | value;
+		*rax = exit->width == 4 ? value : (*rax & ~byte_mask(exit->width)) | value;
 	return true;
 }
