@@ -5,24 +5,26 @@
 #include "reset.h"
 #include "types.h"
 
-/* Virtual devices of a partition. Callers hold the partition's device lock. */
+/*
+ * Virtual devices of a partition. Callers hold the partition's device lock. What a device asks of the
+ * machine is in vmm/devices.c; tests bring their own.
+ */
 
 /* --- 16550 (vmm/uart.c) --- */
 
+#define UART_REGISTERS 10 /* eight offsets, of which two have a second face */
+
 struct uart {
-	/* One byte of output. */
-	void (*output)(void *context, u8 byte);
-	/* The interrupt line changed. */
-	void (*line)(void *context, bool level);
-	void *context;
 	u8 input[64];
 	u32 input_head, input_count;
-	u8 interrupt_enable, line_control, modem_control, fifo_control, scratch, divisor_low,
-		divisor_high;
+	u8 registers[UART_REGISTERS]; /* what was written to them */
 	bool transmit_pending; /* transmitter-empty interrupt not yet seen */
 	bool level;
 };
 
+/* The machine's side: one byte of output; the interrupt line changed. */
+void uart_output(struct uart *uart, u8 byte);
+void uart_line(struct uart *uart, bool level);
 void uart_reset(struct uart *uart);
 u8 uart_read(struct uart *uart, u8 offset);
 void uart_write(struct uart *uart, u8 offset, u8 value);
@@ -34,15 +36,15 @@ void uart_input(struct uart *uart, u8 byte);
 #define VIRTUAL_IOAPIC_PINS 24
 
 struct virtual_ioapic {
-	/* Send VECTOR to the partition's processors that match; level: an EOI follows. */
-	void (*deliver)(void *context, u32 destination, bool logical, u8 vector, bool lowest);
-	void *context;
 	u64 redirection[VIRTUAL_IOAPIC_PINS];
 	bool pin_level[VIRTUAL_IOAPIC_PINS];
 	u32 select;
 	u32 id;
 };
 
+/* The machine's side: send VECTOR to the partition's processors that match, to one of them if LOWEST. */
+void ioapic_deliver(struct virtual_ioapic *ioapic, u32 destination, bool logical, u8 vector,
+		    bool lowest);
 void ioapic_reset(struct virtual_ioapic *ioapic);
 u32 ioapic_read(const struct virtual_ioapic *ioapic, u32 offset);
 void ioapic_write(struct virtual_ioapic *ioapic, u32 offset, u32 value);
@@ -50,36 +52,16 @@ void ioapic_set_pin(struct virtual_ioapic *ioapic, u32 pin, bool level);
 
 /* --- virtual PCI (vmm/vpci*.c) --- */
 
-/* What virtual PCI asks of the machine. */
-struct vpci_host {
-	const struct pci_access *config; /* the real configuration space */
-	/* Maps or unmaps device registers in the guest's nested tables. Lengths are multiples of 4 KiB. */
-	bool (*map)(void *context, u64 guest, u64 host, u64 length);
-	bool (*unmap)(void *context, u64 guest, u64 length);
-	/* Registers of BARs that vpci_is_trapped() names, and no others. WIDTH 1, 2, 4, 8. */
-	u64 (*mmio_read)(void *context, u64 host, u8 width);
-	void (*mmio_write)(void *context, u64 host, u8 width, u64 value);
-	/* Points vector INDEX (from 0) of FUNCTION at TARGET or blocks it (NULL). */
-	bool (*interrupt_set)(void *context, u32 function, u32 index,
-			      const struct interrupt_target *target);
-	/* Turns what the guest wrote into a target: false when it names no processor of the partition. */
-	bool (*interrupt_target)(void *context, u64 address, u32 data,
-				 struct interrupt_target *target);
-	/* What the device must send for vector INDEX of FUNCTION. */
-	struct msi_message (*message)(void *context, u32 function, u32 index);
-	void *context;
-};
-
 #define VPCI_FUNCTIONS_MAX 31
+#define VPCI_CONFIG_SIZE 4096
 
 struct vpci_bar {
-	u64 guest; /* where the guest has put it */
+	u64 guest; /* where the guest has put it; 0: nowhere, for there is RAM */
 	u64 host; /* where it is, and stays */
 	u64 size; /* 0: the guest sees no such BAR */
 	/* Pages in it that hold the MSI-X table and are never mapped; both SIZE: none. */
 	u64 hole, hole_end;
-	bool mapped;
-	u64 mapped_at;
+	u64 mapped_at; /* 0: it is not mapped */
 };
 
 struct vpci_access;
@@ -94,15 +76,15 @@ struct vpci_register {
 	void (*write)(const struct vpci_access *access);
 };
 
-#define VPCI_CONFIG_SIZE 4096
+enum vpci_word { VPCI_ADDRESS, VPCI_ADDRESS_HIGH, VPCI_DATA, VPCI_MASK, VPCI_WORDS };
 
 /* An interrupt that the function may send: an MSI-X entry or the MSI message. */
 struct vpci_vector {
-	u32 words[4]; /* of the MSI-X entry, as the guest wrote them: address (2), data, control */
+	u32 words[VPCI_WORDS]; /* of the MSI-X entry, as the guest wrote them */
 	bool routed; /* the remapping entry points at a processor */
 };
 
-enum vpci_interrupts { VPCI_INTERRUPTS_OFF, VPCI_MSI, VPCI_MSIX };
+enum vpci_interrupts { VPCI_INTERRUPTS_OFF, VPCI_MSI, VPCI_MSIX, VPCI_INTERRUPTS };
 
 struct vpci_function {
 	u32 function; /* index into the inventory */
@@ -110,20 +92,22 @@ struct vpci_function {
 	struct vpci_bar bars[PCI_BARS];
 	struct vpci_register registers[VPCI_CONFIG_SIZE / 4];
 	enum vpci_interrupts live; /* what is on in the device */
-	/* Capabilities that are shown; 0: none. */
-	u16 msi, msix;
-	u32 msi_data; /* index of the register with MSI's data; its mask is in the next one */
-	bool msi_maskable;
+	u16 capability[VPCI_INTERRUPTS]; /* where those are that are shown; 0: it is not */
+	u32 counts[VPCI_INTERRUPTS]; /* vectors of each */
+	u16 msi_words
+		[VPCI_WORDS]; /* where MSI's are in configuration space; 0: it lacks this one */
 	u8 msix_bar;
-	u32 msix_offset, msix_count;
+	u32 msix_offset;
 	u32 vector_count;
 	struct vpci_vector *vectors;
+	/* Its remapping entries: a power of two that is enough. Their owner says where they begin. */
+	u32 entry_count, first_entry;
 	u64 ignored_writes;
 	u64 refused_interrupts; /* messages that named no processor of the partition */
 };
 
 struct vpci {
-	const struct vpci_host *host;
+	const struct pci_access *config; /* the real configuration space */
 	struct vpci_function *functions; /* function_count of them */
 	u32 function_count;
 	u64 ecam_base;
@@ -131,14 +115,32 @@ struct vpci {
 	u64 ignored;
 };
 
-/* How many interrupts this function may need: MSI-X table size as a power of two, or 1 for MSI. */
-u32 vpci_interrupt_count(const struct pci_function *function, const struct pci_access *access);
+/*
+ * The machine's side: maps or unmaps device registers in the guest's nested tables. Lengths are
+ * multiples of 4 KiB, or 0. False: RAM or another BAR is there, or tables are exhausted. What one call
+ * has mapped another one unmaps, which cannot fail.
+ */
+bool vpci_map(struct vpci *vpci, u64 guest, u64 host, u64 length);
+void vpci_unmap(struct vpci *vpci, u64 guest, u64 length);
+/* Registers of BARs that vpci_is_trapped() names, and no others. WIDTH 1, 2, 4, 8. */
+void vpci_registers(struct vpci *vpci, u64 host, u8 width, bool write, u64 *value);
+/*
+ * Points vector INDEX of F where the message that the guest wrote goes. False: that is no processor
+ * of the partition, and the vector is blocked.
+ */
+bool vpci_interrupt_route(struct vpci *vpci, const struct vpci_function *f, u32 index, u64 address,
+			  u32 data);
+void vpci_interrupt_block(struct vpci *vpci, const struct vpci_function *f, u32 index);
+/* What the device must send for it. Always the same while the partition runs. */
+struct msi_message vpci_interrupt_message(const struct vpci_function *f, u32 index);
+
 /*
  * Sets up the guest's view of FUNCTIONS (indexes) in order: devices 1, 2, 3... on its bus 0; device 0
  * is a host bridge of our own. All memory comes from ARENA. False: too many functions, or the arena is full.
  */
-bool vpci_init(struct vpci *vpci, const struct vpci_host *host, const struct inventory *inventory,
-	       const u32 *functions, u32 count, u64 ecam_base, struct arena *arena);
+bool vpci_init(struct vpci *vpci, const struct pci_access *config,
+	       const struct inventory *inventory, const u32 *functions, u32 count, u64 ecam_base,
+	       struct arena *arena);
 /*
  * Comes before the guest's first access. As after power-on: guest registers at their defaults, MSI off,
  * nothing mapped, real devices' MSI and bus mastering off.

@@ -173,14 +173,11 @@ struct partition {
 	u32 *groups;
 	u32 group_count;
 	u32 groups_claimed, groups_attached; /* the first so many of them */
-	u32 *first_interrupt; /* per function of the plan */
-	u32 *interrupt_counts;
 	struct spinlock lock; /* devices below */
 	struct uart uart;
 	struct virtual_ioapic ioapic;
 	struct vpci vpci;
 	u32 interrupts_taken; /* functions that have their remapping entries */
-	struct vpci_host vpci_host;
 	struct guest_memory memory;
 	char line[1024]; /* console output until its newline */
 	u32 line_length;
@@ -237,10 +234,8 @@ void partition_finish(struct partition *partition);
 /* Stops it with words; the first ones count. Returns false. */
 __attribute__((format(printf, 2, 3))) bool partition_fail(struct partition *partition,
 							  const char *format, ...);
-void partition_output(void *context, u8 byte);
 /* The guest's mark: 1 begins a measured phase, 2 ends it. */
 void partition_mark(struct vcpu *vcpu, u8 value);
-void partition_devices_init(struct partition *partition);
 struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id);
 /* Where its memory is, and what it is told of it; changes nothing else. */
 void guest_memory_plan(struct partition *p, const struct inventory *inventory, u64 ecam_base);

@@ -5,7 +5,6 @@
 
 /* Joins a partition's virtual devices to the machine: registers, interrupts, console. */
 
-/* MSI address: destination 19:12, and 11:5 as bits 14:8 of it (KVM's extended destination). */
 #define MSI_ADDRESS_BASE 0xfee00000ull
 #define MSI_ADDRESS_MASK BITS(63, 20)
 #define MSI_DESTINATION_SHIFT 12
@@ -14,122 +13,89 @@
 #define MSI_VECTOR BITS(7, 0)
 #define MSI_DELIVERY BITS(10, 8)
 #define MSI_DELIVERY_LOWEST BIT(8)
-#define FIRST_LEGAL_VECTOR 16
 
-static u32 index_of(const struct partition *p, u32 function) {
-	for (u32 i = 0; i < p->plan->function_count; i++) {
-		if (p->plan->functions[i] == function)
-			return i;
-	}
-	return NONE;
+static struct partition *owner(struct vpci *vpci) {
+	return container_of(vpci, struct partition, vpci);
 }
 
-static struct iommu_unit *unit_of(const struct pci_function *f) {
-	return &boot.iommu.units[f->unit];
-}
-
-/* Registers of devices: in the guest's own tables, never in another device's DMA domain. */
-static bool map_bar(void *context, u64 guest, u64 host, u64 length) {
-	struct partition *p = context;
-
-	return page_tables_map(&p->nested, guest, host, length,
+/* In the guest's own tables, never in another device's DMA domain. */
+bool vpci_map(struct vpci *vpci, u64 guest, u64 host, u64 length) {
+	return page_tables_map(&owner(vpci)->nested, guest, host, length,
 			       ACCESS_READ | ACCESS_WRITE | ACCESS_USER | ACCESS_UNCACHED);
 }
 
-static bool unmap_bar(void *context, u64 guest, u64 length) {
-	struct partition *p = context;
-	bool done = page_tables_unmap(&p->nested, guest, length);
+void vpci_unmap(struct vpci *vpci, u64 guest, u64 length) {
+	struct partition *p = owner(vpci);
 
+	page_tables_unmap(&p->nested, guest, length);
 	for (u32 i = 0; i < p->vcpu_count; i++) {
 		if (p->vcpus[i].mode == VCPU_RUNNING)
 			vcpu_request(&p->vcpus[i], REQUEST_FLUSH);
 	}
-	return done;
 }
 
-static u64 registers_read(void *context, u64 host, u8 width) {
-	const volatile u8 *p = (const volatile u8 *)(uintptr_t)host;
+void vpci_registers(struct vpci *vpci, u64 host, u8 width, bool write, u64 *value) {
+	volatile u8 *registers = (volatile u8 *)(uintptr_t)host;
 
-	(void)context;
-	switch (width) {
-	case 1: return *p;
-	case 2: return *(const volatile u16 *)p;
-	case 4: return mmio_read32(p);
-	default: return mmio_read64(p);
-	}
+	(void)vpci;
+	if (write)
+		mmio_write(registers, width, *value);
+	else
+		*value = mmio_read(registers, width);
 }
 
-static void registers_write(void *context, u64 host, u8 width, u64 value) {
-	volatile u8 *p = (volatile u8 *)(uintptr_t)host;
-
-	(void)context;
-	switch (width) {
-	case 1: *p = (u8)value; break;
-	case 2: *(volatile u16 *)p = (u16)value; break;
-	case 4: mmio_write32(p, (u32)value); break;
-	default: mmio_write64(p, value);
-	}
-}
-
-static bool interrupt_set(void *context, u32 function, u32 index,
-			  const struct interrupt_target *target) {
-	struct partition *p = context;
-	const struct pci_function *f = &boot.inventory.functions[function];
-	u32 i = index_of(p, function);
+static bool set_entry(const struct vpci_function *f, u32 index,
+		      const struct interrupt_target *target) {
 	bool done;
 
-	if (i == NONE || index >= p->interrupt_counts[i])
-		return false;
 	spin_lock(&machine.iommu_lock);
-	done = interrupts_set(unit_of(f), pci_interrupt_requester(&boot.inventory, function),
-			      p->first_interrupt[i] + index, target);
+	done = interrupts_set(&boot.iommu.units[f->info->unit],
+			      pci_interrupt_requester(&boot.inventory, f->function),
+			      f->first_entry + index, target);
 	spin_unlock(&machine.iommu_lock);
 	return done;
 }
 
-static bool interrupt_target(void *context, u64 address, u32 data,
-			     struct interrupt_target *target) {
-	const struct partition *p = context;
+bool vpci_interrupt_route(struct vpci *vpci, const struct vpci_function *f, u32 index, u64 address,
+			  u32 data) {
+	const struct partition *p = owner(vpci);
 	u32 destination = (u32)((address & MSI_DESTINATION_BITS) >> MSI_DESTINATION_SHIFT);
 	u64 delivery = data & MSI_DELIVERY;
+	bool valid = (address & MSI_ADDRESS_MASK) == MSI_ADDRESS_BASE &&
+		     (!delivery || delivery == MSI_DELIVERY_LOWEST);
 
-	if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS_BASE ||
-	    (delivery && delivery != MSI_DELIVERY_LOWEST) ||
-	    (data & MSI_VECTOR) < FIRST_LEGAL_VECTOR)
-		return false;
-	target->vector = data & MSI_VECTOR;
-	if (address & MSI_LOGICAL) {
-		/* Cluster and set, as x2APIC logical IDs below 16 processors: the first that is ours. */
-		for (u32 i = 0; i < p->vcpu_count; i++) {
-			u32 id = p->vcpus[i].cpu->apic_id;
+	for (u32 i = 0; valid && i < p->vcpu_count; i++) {
+		u32 id = p->vcpus[i].cpu->apic_id;
+		/* Logical: cluster and set, as x2APIC's IDs below 16 processors. The first that is ours. */
+		bool match = address & MSI_LOGICAL
+				     ? id >> 4 == destination >> 4 && destination & BIT(id & 0xf)
+				     : id == destination;
 
-			if (id >> 4 == destination >> 4 && destination & BIT(id & 0xf)) {
-				target->apic_id = id;
-				return true;
-			}
-		}
-		return false;
+		if (match && set_entry(f, index, &(struct interrupt_target){id, data & MSI_VECTOR}))
+			return true;
 	}
-	target->apic_id = destination;
-	return partition_vcpu_by_apic_id(p, destination) != NULL;
+	set_entry(f, index, NULL);
+	return false;
 }
 
-static struct msi_message message(void *context, u32 function, u32 index) {
-	const struct partition *p = context;
-	const struct pci_function *f = &boot.inventory.functions[function];
-	u32 i = index_of(p, function);
+struct msi_message vpci_interrupt_message(const struct vpci_function *f, u32 index) {
+	const struct iommu_unit *unit = &boot.iommu.units[f->info->unit];
 
-	return unit_of(f)->ops->message(unit_of(f), p->first_interrupt[i] + index);
+	return unit->ops->message(unit, f->first_entry + index);
 }
 
-static void uart_line(void *context, bool level) {
-	struct partition *p = context;
-
-	ioapic_set_pin(&p->ioapic, GUEST_UART_IRQ, level);
+void vpci_interrupt_block(struct vpci *vpci, const struct vpci_function *f, u32 index) {
+	(void)vpci;
+	set_entry(f, index, NULL);
 }
 
-static void deliver(void *context, u32 destination, bool logical, u8 vector, bool lowest) {
-	struct partition *p = context;
+void uart_line(struct uart *uart, bool level) {
+	ioapic_set_pin(&container_of(uart, struct partition, uart)->ioapic, GUEST_UART_IRQ, level);
+}
+
+void ioapic_deliver(struct virtual_ioapic *ioapic, u32 destination, bool logical, u8 vector,
+		    bool lowest) {
+	struct partition *p = container_of(ioapic, struct partition, ioapic);
 
 	for (u32 i = 0; i < p->vcpu_count; i++) {
 		u32 id = p->vcpus[i].cpu->apic_id;
@@ -143,27 +109,9 @@ static void deliver(void *context, u32 destination, bool logical, u8 vector, boo
 	}
 }
 
-void partition_devices_init(struct partition *p) {
-	p->uart = (struct uart){.output = partition_output, .line = uart_line, .context = p};
-	p->ioapic = (struct virtual_ioapic){.deliver = deliver, .context = p};
-	p->vpci_host = (struct vpci_host){
-		.config = boot.config,
-		.map = map_bar,
-		.unmap = unmap_bar,
-		.mmio_read = registers_read,
-		.mmio_write = registers_write,
-		.interrupt_set = interrupt_set,
-		.interrupt_target = interrupt_target,
-		.message = message,
-		.context = p,
-	};
-	uart_reset(&p->uart);
-	ioapic_reset(&p->ioapic);
-}
-
 /* One line a time, so that partitions do not mix within a line. */
-void partition_output(void *context, u8 byte) {
-	struct partition *p = context;
+void uart_output(struct uart *uart, u8 byte) {
+	struct partition *p = container_of(uart, struct partition, uart);
 
 	/* Terminal sequences could forge lines of the hypervisor or of others. */
 	if (byte != '\n' && byte != '\r')

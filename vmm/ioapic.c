@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IO-APIC of 24 pins (82093AA, with the EOI register of version 0x20). */
 #include "devices.h"
-#include "text.h"
 #include "x86.h"
 
 /* The window: what a processor sees in memory. */
@@ -24,9 +23,7 @@ enum ioapic_register { IOAPICID = 0x00, IOAPICVER = 0x01, IOREDTBL = 0x10 };
 #define VECTOR_FIRST 16 /* lower ones are no interrupts to a local APIC */
 
 void ioapic_reset(struct virtual_ioapic *ioapic) {
-	ioapic->select = 0;
-	ioapic->id = 0;
-	memset(ioapic->pin_level, 0, sizeof(ioapic->pin_level));
+	*ioapic = (struct virtual_ioapic){0};
 	for (u32 pin = 0; pin < VIRTUAL_IOAPIC_PINS; pin++)
 		ioapic->redirection[pin] = REDIRECTION_MASKED;
 }
@@ -44,9 +41,8 @@ static void send(struct virtual_ioapic *ioapic, u32 pin) {
 		return;
 	if (entry & REDIRECTION_LEVEL)
 		ioapic->redirection[pin] |= REDIRECTION_REMOTE_IRR;
-	ioapic->deliver(ioapic->context, (u32)(entry >> REDIRECTION_DESTINATION_SHIFT),
-			entry & REDIRECTION_LOGICAL, vector,
-			REDIRECTION_DELIVERY(entry) == DELIVERY_LOWEST);
+	ioapic_deliver(ioapic, entry >> REDIRECTION_DESTINATION_SHIFT, entry & REDIRECTION_LOGICAL,
+		       vector, REDIRECTION_DELIVERY(entry) == DELIVERY_LOWEST);
 }
 
 /*
@@ -92,13 +88,13 @@ u32 ioapic_read(const struct virtual_ioapic *ioapic, u32 offset) {
 
 	if (offset == IOREGSEL)
 		return ioapic->select;
-	if (offset == IOWIN && ioapic->select == IOAPICID)
-		return ioapic->id;
-	if (offset == IOWIN && ioapic->select == IOAPICVER)
-		return VERSION;
-	if (offset == IOWIN && entry < 2 * VIRTUAL_IOAPIC_PINS)
+	if (offset != IOWIN)
+		return 0;
+	if (entry < 2 * VIRTUAL_IOAPIC_PINS)
 		return (u32)(ioapic->redirection[entry / 2] >> (entry % 2 ? 32 : 0));
-	return 0;
+	if (ioapic->select == IOAPICVER)
+		return VERSION;
+	return ioapic->select == IOAPICID ? ioapic->id : 0;
 }
 
 void ioapic_write(struct virtual_ioapic *ioapic, u32 offset, u32 value) {

@@ -12,7 +12,8 @@ bool partition_start(struct partition *p) {
 
 	say("partition %s: loading", p->plan->name);
 	guest_memory_clear(p);
-	partition_devices_init(p);
+	uart_reset(&p->uart);
+	ioapic_reset(&p->ioapic);
 	/* Attached last: while its memory is filled no device reaches it. */
 	if (!partition_load(p, &first->state) || !take_groups(p) || !take_interrupts(p))
 		return false;
@@ -95,7 +96,7 @@ void partition_finish(struct partition *p) {
 	faults_drain();
 	guest_memory_clear(p);
 	if (p->line_length)
-		partition_output(p, '\n');
+		uart_output(&p->uart, '\n');
 	statistics_print(p);
 	say("partition %s: %s%s", p->plan->name, p->failure ? "failed: " : "stopped",
 	    p->failure ? p->failure : "");

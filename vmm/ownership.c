@@ -66,13 +66,12 @@ void give_groups_back(struct partition *p) {
 
 /* Takes the entries of the next function, all blocked until the guest programs its device, or gives the last one's back. */
 static bool move_interrupts(struct partition *p, bool take) {
-	u32 i = p->interrupts_taken - !take, function = p->plan->functions[i];
-	struct iommu_unit *unit = &boot.iommu.units[boot.inventory.functions[function].unit];
-	u16 requester = pci_interrupt_requester(&boot.inventory, function);
-	u32 count = p->interrupt_counts[i], *first = &p->first_interrupt[i];
+	struct vpci_function *f = &p->vpci.functions[p->interrupts_taken - !take];
+	struct iommu_unit *unit = &boot.iommu.units[f->info->unit];
+	u16 requester = pci_interrupt_requester(&boot.inventory, f->function);
 
-	return take ? interrupts_alloc(unit, requester, count, first)
-		    : interrupts_free(unit, requester, *first, count);
+	return take ? interrupts_alloc(unit, requester, f->entry_count, &f->first_entry)
+		    : interrupts_free(unit, requester, f->first_entry, f->entry_count);
 }
 
 bool take_interrupts(struct partition *p) {

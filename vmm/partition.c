@@ -7,19 +7,15 @@ static bool collect_groups(struct partition *p, struct arena *arena) {
 	u32 count = p->plan->function_count;
 
 	p->groups = arena_alloc(arena, count, sizeof(*p->groups));
-	p->first_interrupt = arena_alloc(arena, count, sizeof(*p->first_interrupt));
-	p->interrupt_counts = arena_alloc(arena, count, sizeof(*p->interrupt_counts));
-	if (count && (!p->groups || !p->first_interrupt || !p->interrupt_counts))
+	if (count && !p->groups)
 		return false;
 	for (u32 i = 0; i < count; i++) {
-		const struct pci_function *f = &boot.inventory.functions[p->plan->functions[i]];
-		u32 known = 0;
+		u32 known = 0, group = boot.inventory.functions[p->plan->functions[i]].group;
 
-		while (known < p->group_count && p->groups[known] != f->group)
+		while (known < p->group_count && p->groups[known] != group)
 			known++;
 		if (known == p->group_count)
-			p->groups[p->group_count++] = f->group;
-		p->interrupt_counts[i] = vpci_interrupt_count(f, boot.config);
+			p->groups[p->group_count++] = group;
 	}
 	return true;
 }
@@ -100,10 +96,9 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 		return false;
 
 	guest_memory_plan(p, &boot.inventory, machine.ecam_base);
-	partition_devices_init(p);
 	return collect_groups(p, arena) && create_nested(p) && create_domain(p) &&
 	       guest_memory_map(p) && create_vcpus(p, arena) &&
-	       vpci_init(&p->vpci, &p->vpci_host, &boot.inventory, plan->functions,
+	       vpci_init(&p->vpci, boot.config, &boot.inventory, plan->functions,
 			 plan->function_count, machine.ecam_base, arena) &&
 	       map_trapped_registers(p);
 }

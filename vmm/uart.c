@@ -8,8 +8,9 @@
 
 /* The last two stand in place of the first two while LCR_DLAB is set. */
 enum uart_register { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCRATCH, DIVISOR_LOW, DIVISOR_HIGH };
+_Static_assert(DIVISOR_HIGH + 1 == UART_REGISTERS, "registers of a 16550");
 
-enum uart_ier { IER_RECEIVED = BIT(0), IER_TRANSMITTER_EMPTY = BIT(1), IER_WRITABLE = 0x0f };
+enum uart_ier { IER_RECEIVED = BIT(0), IER_TRANSMITTER_EMPTY = BIT(1) };
 /* By priority; line status and modem status never change here. */
 #define IIR_RECEIVED 0x04
 #define IIR_TRANSMITTER_EMPTY 0x02
@@ -18,16 +19,25 @@ enum uart_ier { IER_RECEIVED = BIT(0), IER_TRANSMITTER_EMPTY = BIT(1), IER_WRITA
 enum uart_fcr { FCR_ENABLE = BIT(0), FCR_CLEAR_RECEIVER = BIT(1) };
 enum uart_lcr { LCR_DLAB = BIT(7) };
 enum uart_mcr { MCR_DTR = BIT(0), MCR_RTS = BIT(1), MCR_OUT1_OUT2 = BITS(3, 2), MCR_LOOP = BIT(4) };
-#define MCR_WRITABLE 0x1f
 enum uart_lsr { LSR_DATA_READY = BIT(0), LSR_TRANSMITTER_EMPTY = BITS(6, 5) };
 enum uart_msr { MSR_CTS = BIT(4), MSR_DSR = BIT(5), MSR_DCD = BIT(7) };
 #define MSR_LOOP_SHIFT 4 /* in loopback OUT1 and OUT2 come back as RI and DCD */
 
+/* Bits that read back as they were written. */
+static const u8 writable[UART_REGISTERS] = {
+	[IER] = 0x0f,     [LCR] = 0xff,         [MCR] = 0x1f,
+	[SCRATCH] = 0xff, [DIVISOR_LOW] = 0xff, [DIVISOR_HIGH] = 0xff,
+};
+
+static bool in_loopback(const struct uart *uart) {
+	return uart->registers[MCR] & MCR_LOOP;
+}
+
 static u8 interrupt_identity(const struct uart *uart) {
 	/* As if the FIFO's trigger were always one byte. */
-	if ((uart->interrupt_enable & IER_RECEIVED) && uart->input_count)
+	if ((uart->registers[IER] & IER_RECEIVED) && uart->input_count)
 		return IIR_RECEIVED;
-	if ((uart->interrupt_enable & IER_TRANSMITTER_EMPTY) && uart->transmit_pending)
+	if ((uart->registers[IER] & IER_TRANSMITTER_EMPTY) && uart->transmit_pending)
 		return IIR_TRANSMITTER_EMPTY;
 	return IIR_NONE;
 }
@@ -37,22 +47,16 @@ static u8 interrupt_identity(const struct uart *uart) {
  * that forget OUT2 are served.
  */
 static void update_line(struct uart *uart) {
-	bool level = interrupt_identity(uart) != IIR_NONE && !(uart->modem_control & MCR_LOOP);
+	bool level = interrupt_identity(uart) != IIR_NONE && !in_loopback(uart);
 
 	if (level == uart->level)
 		return;
 	uart->level = level;
-	uart->line(uart->context, level);
+	uart_line(uart, level);
 }
 
 void uart_reset(struct uart *uart) {
-	*uart = (struct uart){
-		.output = uart->output,
-		.line = uart->line,
-		.context = uart->context,
-		.level = uart->level,
-		.divisor_low = 1, /* 115200 baud */
-	};
+	*uart = (struct uart){.registers[DIVISOR_LOW] = 1 /* 115200 baud */, .level = uart->level};
 	update_line(uart);
 }
 
@@ -65,7 +69,7 @@ static void push_input(struct uart *uart, u8 byte) {
 
 void uart_input(struct uart *uart, u8 byte) {
 	/* In loopback the receiver hears the transmitter only. */
-	if (!(uart->modem_control & MCR_LOOP))
+	if (!in_loopback(uart))
 		push_input(uart, byte);
 	update_line(uart);
 }
@@ -84,10 +88,10 @@ static void write_data(struct uart *uart, u8 byte) {
 	/* The register is full for an instant: one more edge when it is empty again. */
 	uart->transmit_pending = false;
 	update_line(uart);
-	if (uart->modem_control & MCR_LOOP)
+	if (in_loopback(uart))
 		push_input(uart, byte);
 	else
-		uart->output(uart->context, byte);
+		uart_output(uart, byte);
 	uart->transmit_pending = true;
 }
 
@@ -97,73 +101,61 @@ static u8 read_identity(struct uart *uart) {
 
 	if (identity == IIR_TRANSMITTER_EMPTY)
 		uart->transmit_pending = false;
-	return uart->fifo_control & FCR_ENABLE ? identity | IIR_FIFOS : identity;
+	return uart->registers[IIR_FCR] & FCR_ENABLE ? identity | IIR_FIFOS : identity;
 }
 
 static u8 modem_status(const struct uart *uart) {
-	u8 outputs = uart->modem_control;
+	u8 outputs = uart->registers[MCR];
 
-	if (!(outputs & MCR_LOOP))
+	if (!in_loopback(uart))
 		return MSR_CTS | MSR_DSR | MSR_DCD;
 	return (u8)((outputs & MCR_OUT1_OUT2) << MSR_LOOP_SHIFT |
 		    (outputs & MCR_RTS ? MSR_CTS : 0) | (outputs & MCR_DTR ? MSR_DSR : 0));
 }
 
 static u32 register_at(const struct uart *uart, u8 offset) {
-	return offset <= IER && (uart->line_control & LCR_DLAB) ? DIVISOR_LOW + offset : offset;
+	return offset <= IER && (uart->registers[LCR] & LCR_DLAB) ? DIVISOR_LOW + offset : offset;
 }
 
 u8 uart_read(struct uart *uart, u8 offset) {
-	u8 value = 0xff;
+	u32 at = register_at(uart, offset);
+	u8 value;
 
 	if (offset > SCRATCH)
-		return value;
-	switch ((enum uart_register)register_at(uart, offset)) {
+		return 0xff;
+	switch (at) {
 	case DATA: value = read_data(uart); break;
-	case IER: value = uart->interrupt_enable; break;
 	case IIR_FCR: value = read_identity(uart); break;
-	case LCR: value = uart->line_control; break;
-	case MCR: value = uart->modem_control; break;
 	case LSR: value = LSR_TRANSMITTER_EMPTY | (uart->input_count ? LSR_DATA_READY : 0); break;
 	case MSR: value = modem_status(uart); break;
-	case SCRATCH: value = uart->scratch; break;
-	case DIVISOR_LOW: value = uart->divisor_low; break;
-	case DIVISOR_HIGH: value = uart->divisor_high; break;
+	default: value = uart->registers[at];
 	}
 	update_line(uart);
 	return value;
-}
-
-static void write_interrupt_enable(struct uart *uart, u8 value) {
-	/* Enabling it while the register is empty, which it always is, asks at once. */
-	if (value & ~uart->interrupt_enable & IER_TRANSMITTER_EMPTY)
-		uart->transmit_pending = true;
-	uart->interrupt_enable = value & IER_WRITABLE;
 }
 
 static void write_fifo_control(struct uart *uart, u8 value) {
 	/* The other bits mean something only beside the enabling one. */
 	if (!(value & FCR_ENABLE))
 		value = 0;
-	if (((value ^ uart->fifo_control) & FCR_ENABLE) || (value & FCR_CLEAR_RECEIVER))
+	if (((value ^ uart->registers[IIR_FCR]) & FCR_ENABLE) || (value & FCR_CLEAR_RECEIVER))
 		uart->input_count = 0;
-	uart->fifo_control = value;
+	uart->registers[IIR_FCR] = value;
 }
 
 void uart_write(struct uart *uart, u8 offset, u8 value) {
+	u32 at = register_at(uart, offset);
+
 	if (offset > SCRATCH)
 		return;
-	switch ((enum uart_register)register_at(uart, offset)) {
-	case DATA: write_data(uart, value); break;
-	case IER: write_interrupt_enable(uart, value); break;
-	case IIR_FCR: write_fifo_control(uart, value); break;
-	case LCR: uart->line_control = value; break;
-	case MCR: uart->modem_control = value & MCR_WRITABLE; break;
-	case LSR:
-	case MSR: break;
-	case SCRATCH: uart->scratch = value; break;
-	case DIVISOR_LOW: uart->divisor_low = value; break;
-	case DIVISOR_HIGH: uart->divisor_high = value; break;
-	}
+	/* Enabling it while the register is empty, which it always is, asks at once. */
+	if (at == IER && value & ~uart->registers[IER] & IER_TRANSMITTER_EMPTY)
+		uart->transmit_pending = true;
+	if (at == DATA)
+		write_data(uart, value);
+	else if (at == IIR_FCR)
+		write_fifo_control(uart, value);
+	else
+		uart->registers[at] = value & writable[at];
 	update_line(uart);
 }

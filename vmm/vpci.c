@@ -22,13 +22,17 @@ static bool function_init(const struct vpci *vpci, struct vpci_function *f, stru
 		return false;
 	vpci_header_init(f);
 	vpci_capabilities_init(vpci, f);
+	f->vector_count = (u32)max_u64(f->counts[VPCI_MSI], f->counts[VPCI_MSIX]);
+	for (f->entry_count = 1; f->entry_count < f->vector_count;)
+		f->entry_count <<= 1;
 	f->vectors = arena_alloc(arena, f->vector_count, sizeof(*f->vectors));
 	return f->vectors || !f->vector_count;
 }
 
-bool vpci_init(struct vpci *vpci, const struct vpci_host *host, const struct inventory *inventory,
-	       const u32 *functions, u32 count, u64 ecam_base, struct arena *arena) {
-	*vpci = (struct vpci){.host = host, .ecam_base = ecam_base};
+bool vpci_init(struct vpci *vpci, const struct pci_access *config,
+	       const struct inventory *inventory, const u32 *functions, u32 count, u64 ecam_base,
+	       struct arena *arena) {
+	*vpci = (struct vpci){.config = config, .ecam_base = ecam_base};
 	if (count > VPCI_FUNCTIONS_MAX)
 		return false;
 	vpci->functions = arena_alloc(arena, count, sizeof(*vpci->functions));
@@ -54,8 +58,7 @@ void vpci_reset(struct vpci *vpci) {
 
 		vpci_interrupts_off(vpci, f);
 		for (u32 v = 0; v < f->vector_count; v++)
-			f->vectors[v] =
-				(struct vpci_vector){.words[MSIX_CONTROL] = MSIX_ENTRY_MASKED};
+			f->vectors[v] = (struct vpci_vector){.words[VPCI_MASK] = VPCI_MASKED};
 		for (u32 r = 0; r < ARRAY_SIZE(f->registers); r++)
 			f->registers[r].value = f->registers[r].initial;
 		vpci_follow(vpci, f);
@@ -97,12 +100,12 @@ u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width) 
 	u32 value = PCI_ABSENT;
 
 	if (!is_config_access(offset, width))
-		return (u32)vpci_ones(width);
+		return (u32)byte_mask(width);
 	if (f)
 		value = function_read(vpci, f, offset & ~3u);
 	else if (!bus && !devfn)
 		value = bridge_read(offset & ~3u);
-	return (u32)(value >> 8 * (offset & 3) & vpci_ones(width));
+	return (u32)(value >> 8 * (offset & 3) & byte_mask(width));
 }
 
 void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width, u32 value) {
@@ -113,7 +116,7 @@ void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width
 		return;
 	}
 	struct vpci_register *reg = &f->registers[offset / 4];
-	u32 shift = 8 * (offset & 3), mask = (u32)vpci_ones(width) << shift;
+	u32 shift = 8 * (offset & 3), mask = (u32)byte_mask(width) << shift;
 	struct vpci_access access = {vpci,      f, reg, offset & ~3u, mask, value << shift & mask,
 				     reg->value};
 
@@ -135,7 +138,7 @@ u32 vpci_port_read(struct vpci *vpci, u16 port, u8 width) {
 	if (port == CONFIG_ADDRESS_PORT && width == 4)
 		return address;
 	if (!is_data_port(vpci, port))
-		return (u32)vpci_ones(width);
+		return (u32)byte_mask(width);
 	return vpci_config_read(vpci, (u8)(address >> 16), (u8)(address >> 8),
 				(address & 0xfc) | (port & 3), width);
 }
@@ -154,24 +157,18 @@ void vpci_port_write(struct vpci *vpci, u16 port, u8 width, u32 value) {
 
 static void bar_access(struct vpci *vpci, struct vpci_function *f, u32 bar, u64 offset, u8 width,
 		       bool write, u64 *value) {
-	const struct vpci_host *host = vpci->host;
-	u64 at = f->bars[bar].host + offset;
 	bool valid =
 		(width == 1 || width == 2 || width == 4 || width == 8) && IS_ALIGNED(offset, width);
 
 	/* A BAR that is not trapped is the guest's own to reach; here there is no way to its registers. */
 	if (!valid || !vpci_is_trapped(f, bar))
 		f->ignored_writes += write;
-	else if (bar == f->msix_bar && vpci_msix_access(vpci, f, offset, width, write, value))
-		return;
-	else if (write)
-		host->mmio_write(host->context, at, width, *value);
-	else
-		*value = host->mmio_read(host->context, at, width) & vpci_ones(width);
+	else if (bar != f->msix_bar || !vpci_msix_access(vpci, f, offset, width, write, value))
+		vpci_registers(vpci, f->bars[bar].host + offset, width, write, value);
 }
 
 bool vpci_mmio(struct vpci *vpci, u64 guest, u8 width, bool write, u64 *value) {
-	u64 offset = guest - vpci->ecam_base, ones = vpci_ones(width);
+	u64 offset = guest - vpci->ecam_base, ones = byte_mask(width);
 	bool ecam = vpci->ecam_base && offset < VPCI_ECAM_SIZE;
 	u32 bar;
 	struct vpci_function *f = ecam ? NULL : vpci_bar_find(vpci, guest, &bar, &offset);

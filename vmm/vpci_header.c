@@ -96,27 +96,10 @@ static bool decodes(const struct vpci *vpci, const struct vpci_function *f,
 		    const struct vpci_bar *bar) {
 	u64 end = bar->guest + bar->size, ecam = vpci->ecam_base;
 
-	return bar->size && vpci_command(f) & PCI_COMMAND_MEMORY &&
-	       bar->guest < GUEST_ADDRESS_LIMIT && bar->size <= GUEST_ADDRESS_LIMIT - bar->guest &&
+	return bar->size && vpci_command(f) & PCI_COMMAND_MEMORY && bar->guest &&
+	       bar->guest < GUEST_ADDRESS_LIMIT && end <= GUEST_ADDRESS_LIMIT &&
 	       !overlap(bar->guest, end, INTERRUPT_WINDOW_BASE, INTERRUPT_WINDOW_END) &&
-	       !(ecam && overlap(bar->guest, end, ecam, ecam + VPCI_ECAM_SIZE));
-}
-
-/* Of BARs that overlap the first one is mapped. What else lies in a small one's page may be somebody else's. */
-static bool wants_mapping(const struct vpci *vpci, const struct vpci_function *f,
-			  const struct vpci_bar *bar) {
-	if (bar->size < PAGE_SIZE || !decodes(vpci, f, bar))
-		return false;
-	for (u32 i = 0;; i++) {
-		const struct vpci_function *g = &vpci->functions[i / PCI_BARS];
-		const struct vpci_bar *other = &g->bars[i % PCI_BARS];
-
-		if (other == bar)
-			return true;
-		if (decodes(vpci, g, other) && overlap(bar->guest, bar->guest + bar->size,
-						       other->guest, other->guest + other->size))
-			return false;
-	}
+	       !overlap(bar->guest, end, ecam, ecam + VPCI_ECAM_SIZE);
 }
 
 bool vpci_is_trapped(const struct vpci_function *f, u32 bar) {
@@ -124,46 +107,37 @@ bool vpci_is_trapped(const struct vpci_function *f, u32 bar) {
 	       (f->bars[bar].size < PAGE_SIZE || f->bars[bar].hole < f->bars[bar].size);
 }
 
-static bool map_part(const struct vpci *vpci, const struct vpci_bar *bar, u64 begin, u64 end) {
-	const struct vpci_host *host = vpci->host;
-
-	return begin >= end ||
-	       host->map(host->context, bar->guest + begin, bar->host + begin, end - begin);
-}
-
-static void unmap_part(struct vpci *vpci, const struct vpci_bar *bar, u64 begin, u64 end) {
-	const struct vpci_host *host = vpci->host;
-
-	if (begin < end && !host->unmap(host->context, bar->mapped_at + begin, end - begin))
-		vpci->ignored++;
-}
-
-/* Both parts or none. */
+/* The pages before and behind the hole, both or none. */
 static void map(struct vpci *vpci, struct vpci_bar *bar) {
-	bar->mapped_at = bar->guest;
-	if (!map_part(vpci, bar, 0, bar->hole))
-		return;
-	bar->mapped = map_part(vpci, bar, bar->hole_end, bar->size);
-	if (!bar->mapped)
-		unmap_part(vpci, bar, 0, bar->hole);
+	bool before = vpci_map(vpci, bar->guest, bar->host, bar->hole);
+
+	if (before && vpci_map(vpci, bar->guest + bar->hole_end, bar->host + bar->hole_end,
+			       bar->size - bar->hole_end))
+		bar->mapped_at = bar->guest;
+	else if (before)
+		vpci_unmap(vpci, bar->guest, bar->hole);
 }
 
 static void unmap(struct vpci *vpci, struct vpci_bar *bar) {
-	unmap_part(vpci, bar, 0, bar->hole);
-	unmap_part(vpci, bar, bar->hole_end, bar->size);
-	bar->mapped = false;
+	vpci_unmap(vpci, bar->mapped_at, bar->hole);
+	vpci_unmap(vpci, bar->mapped_at + bar->hole_end, bar->size - bar->hole_end);
+	bar->mapped_at = 0;
 }
 
-/* Takes away the mappings that are not right any more; then, if MAY_MAP, makes those that lack. */
+/*
+ * Takes away the mappings that are not right any more; then, if MAY_MAP, makes those that lack and
+ * have room: of BARs that overlap, the one that was there first stays. What else lies in a small
+ * one's page may be somebody else's.
+ */
 static void update_mappings(struct vpci *vpci, bool may_map) {
 	for (u32 i = 0; i < vpci->function_count * PCI_BARS; i++) {
 		struct vpci_function *f = &vpci->functions[i / PCI_BARS];
 		struct vpci_bar *bar = &f->bars[i % PCI_BARS];
-		bool wanted = wants_mapping(vpci, f, bar);
+		bool wanted = bar->size >= PAGE_SIZE && decodes(vpci, f, bar);
 
-		if (bar->mapped && !(wanted && bar->mapped_at == bar->guest))
+		if (bar->mapped_at && !(wanted && bar->mapped_at == bar->guest))
 			unmap(vpci, bar);
-		else if (may_map && wanted && !bar->mapped)
+		else if (may_map && wanted && !bar->mapped_at)
 			map(vpci, bar);
 	}
 }

@@ -11,11 +11,7 @@
 #define UPPER_SHIFT 16
 
 #define VPCI_ECAM_SIZE MIB /* one bus */
-
-enum msix_word { MSIX_ADDRESS, MSIX_ADDRESS_HIGH, MSIX_DATA, MSIX_CONTROL, MSIX_WORDS };
-#define MSIX_ENTRY_SIZE (4 * MSIX_WORDS)
-_Static_assert(sizeof(((struct vpci_vector *)0)->words) == MSIX_ENTRY_SIZE, "table entry");
-#define MSIX_ENTRY_MASKED BIT(0)
+#define VPCI_MASKED BIT(0) /* in VPCI_MASK */
 
 /* A write to one double word, as its handler gets it: the guest's bits are changed already. */
 struct vpci_access {
@@ -28,28 +24,19 @@ struct vpci_access {
 	u32 old; /* the guest's bits as they were */
 };
 
-/* The low WIDTH bytes of ones. */
-static inline u64 vpci_ones(u8 width) {
-	return width >= 8 ? ~0ull : BIT(8 * width) - 1;
-}
-
 static inline u32 vpci_device_read(const struct vpci *vpci, const struct vpci_function *f,
 				   u32 offset, u8 width) {
-	const struct pci_access *config = vpci->host->config;
-
-	return config->read(config, f->info->address, (u16)offset, width);
+	return vpci->config->read(vpci->config, f->info->address, (u16)offset, width);
 }
 
 static inline void vpci_device_write(const struct vpci *vpci, const struct vpci_function *f,
 				     u32 offset, u8 width, u32 value) {
-	const struct pci_access *config = vpci->host->config;
-
-	config->write(config, f->info->address, (u16)offset, width, value);
+	vpci->config->write(vpci->config, f->info->address, (u16)offset, width, value);
 }
 
 /* The guest's command register. */
 static inline u32 vpci_command(const struct vpci_function *f) {
-	return f->registers[PCI_COMMAND / 4].value & vpci_ones(2);
+	return f->registers[PCI_COMMAND / 4].value & 0xffff;
 }
 
 /* --- vpci_header.c --- */

@@ -199,10 +199,16 @@ static void test_moves(void **state) {
 	}
 	move_nic(0x100000); /* RAM */
 	assert_false(model_mapped(&m, 0x100000));
-	/* onto the next BAR: the first one has it, and the other comes back when it leaves */
+	/* onto the next BAR: who is there stays, and the other gets the place when it leaves */
 	move_nic(0xfd020000);
+	assert_true(model_mapped(&m, 0xfd020000) == 0xfd020000);
+	assert_false(model_mapped(&m, 0xfd000000));
+	set(1, 0x14, 4, 0xfd000000);
+	assert_true(model_mapped(&m, 0xfd000000) == 0xfd020000);
 	assert_true(model_mapped(&m, 0xfd020000) == 0xfd000000);
+	set(1, 0x14, 4, 0xc0000000);
 	move_nic(0xfd000000);
+	set(1, 0x14, 4, 0xfd020000);
 	assert_true(model_mapped(&m, 0xfd000000) == 0xfd000000);
 	assert_true(model_mapped(&m, 0xfd020000) == 0xfd020000);
 	/* beyond what a processor can address */
@@ -245,12 +251,12 @@ static void test_unmapped_registers(void **state) {
 	assert_int_equal(load(0xfd000000, 4), UINT32_MAX);
 	store(0xfd000000, 4, 0);
 	assert_int_equal(m.vpci.functions[1].ignored_writes, 1);
-	/* below a small BAR that comes first */
-	set(2, 4, 2, DECODE);
-	set(1, 0x10, 4, 0xc0000000);
+	/* behind a BAR that was there before */
+	set(1, 0x10, 4, 0xfd080000);
 	set(0, 4, 2, DECODE);
 	set(0, 0x14, 4, 0);
 	set(0, 0x10, 4, 0xc0000000);
+	set(1, 0x10, 4, 0xc0000000);
 	assert_false(model_mapped(&m, 0xc0010000));
 	assert_int_equal(load(0xc0010000, 8) & UINT32_MAX, UINT32_MAX);
 	/* onto RAM: the mapping fails */
@@ -263,7 +269,7 @@ static void test_failed_mapping(void **state) {
 	m.mappings_max = 1; /* of two parts, around the table */
 	set(0, 4, 2, DECODE);
 	assert_int_equal(m.mapping_count, 0);
-	assert_false(m.vpci.functions[0].bars[0].mapped);
+	assert_false(m.vpci.functions[0].bars[0].mapped_at);
 	assert_int_equal(load(NVME_BAR + 4, 1), 4);
 	m.mappings_max = MODEL_MAPPINGS;
 	set(0, 4, 2, DECODE | MASTER);
@@ -380,7 +386,7 @@ static void test_virtual_function(void **state) {
 	(void)state;
 	model_become_virtual(&m, 0, 1);
 	m.arena.used = 0;
-	assert_true(vpci_init(&m.vpci, &m.host, &m.inventory, (const u32[]){0, 1, 2},
+	assert_true(vpci_init(&m.vpci, &m.config, &m.inventory, (const u32[]){0, 1, 2},
 			      MODEL_FUNCTIONS, MODEL_ECAM, &m.arena));
 	vpci_reset(&m.vpci);
 	assert_int_equal(get(0, 0, 4), 0x00101b36);
@@ -409,7 +415,7 @@ static void test_physical_function(void **state) {
 	model_put(&m.functions[0], 0x1a0, 4, 0x00010010); /* SR-IOV in the place of the last one */
 	model_register(&m.functions[0], 0x1a8, 4, 9, 0xffff);
 	m.arena.used = 0;
-	assert_true(vpci_init(&m.vpci, &m.host, &m.inventory, (const u32[]){0, 1, 2},
+	assert_true(vpci_init(&m.vpci, &m.config, &m.inventory, (const u32[]){0, 1, 2},
 			      MODEL_FUNCTIONS, MODEL_ECAM, &m.arena));
 	vpci_reset(&m.vpci);
 	assert_int_equal(extended(0, 0x10), 0);
@@ -482,8 +488,8 @@ static void test_msi(void **state) {
 	struct model_function *f = &m.functions[2];
 
 	(void)state;
-	assert_int_equal(vpci_interrupt_count(&m.infos[2], &m.config), 1);
-	assert_int_equal(vpci_interrupt_count(&m.infos[0], &m.config), 128);
+	assert_int_equal(m.vpci.functions[2].entry_count, 1);
+	assert_int_equal(m.vpci.functions[0].entry_count, 128);
 	assert_int_equal(get(2, 0x52, 2), 0x0180);
 	set(2, 0x54, 4, 0xfee02000);
 	set(2, 0x58, 4, 0);
@@ -496,12 +502,13 @@ static void test_msi(void **state) {
 	assert_int_equal(real(2, 0x54, 4), MODEL_MESSAGE | 2 << 5);
 	assert_int_equal(real(2, 0x60, 4), 1);
 	assert_int_equal(get(2, 0x64, 4), 0x5a);
+	assert_int_equal(get(2, 0x54, 4), 0xfee02000);
+	assert_false(f->routed[0]); /* not while it is masked */
+	set(2, 0x60, 4, 0);
+	assert_int_equal(real(2, 0x60, 4), 0);
 	assert_true(f->routed[0]);
 	assert_int_equal(f->targets[0].vector, 0x47);
 	assert_int_equal(f->targets[0].apic_id, 2);
-	assert_int_equal(get(2, 0x54, 4), 0xfee02000);
-	set(2, 0x60, 4, 0);
-	assert_int_equal(real(2, 0x60, 4), 0);
 	/* another processor, then one of somebody else */
 	set(2, 0x54, 4, 0xfee01000);
 	assert_int_equal(f->targets[0].apic_id, 1);
@@ -587,13 +594,13 @@ static void test_init_limits(void **state) {
 	struct vpci other;
 
 	(void)state;
-	assert_false(vpci_init(&other, &m.host, &m.inventory, first, 1, 0, &small));
-	assert_false(vpci_init(&other, &m.host, &m.inventory, wrong, 1, 0, &full));
-	assert_false(vpci_init(&other, &m.host, &m.inventory, many, ARRAY_SIZE(many), 0, &full));
+	assert_false(vpci_init(&other, &m.config, &m.inventory, first, 1, 0, &small));
+	assert_false(vpci_init(&other, &m.config, &m.inventory, wrong, 1, 0, &full));
+	assert_false(vpci_init(&other, &m.config, &m.inventory, many, ARRAY_SIZE(many), 0, &full));
 	/* a table that does not fit into its BAR is not offered */
 	model_put(&m.functions[0], 0x44, 4, 0x3ff8);
-	assert_true(vpci_init(&other, &m.host, &m.inventory, first, 1, 0, &full));
-	assert_int_equal(other.functions[0].msix_count, 0);
+	assert_true(vpci_init(&other, &m.config, &m.inventory, first, 1, 0, &full));
+	assert_int_equal(other.functions[0].counts[VPCI_MSIX], 0);
 	assert_int_equal(vpci_config_read(&other, 0, 8, 0x40, 4), 0);
 }
 

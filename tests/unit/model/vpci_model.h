@@ -51,7 +51,6 @@ struct model {
 	struct model_mapping mappings[MODEL_MAPPINGS];
 	u32 mapping_count;
 	struct pci_access config;
-	struct vpci_host host;
 	struct vpci vpci;
 	struct arena arena;
 	u32 resets;
@@ -209,11 +208,17 @@ static void model_write(const struct pci_access *access, struct pci_address addr
 	}
 }
 
-static bool model_map(void *context, u64 guest, u64 host, u64 length) {
-	struct model *m = context;
+static inline struct model *model_of(struct vpci *vpci) {
+	return container_of(vpci, struct model, vpci);
+}
+
+bool vpci_map(struct vpci *vpci, u64 guest, u64 host, u64 length) {
+	struct model *m = model_of(vpci);
 	bool inside = false;
 
-	MODEL_CHECK(length && IS_ALIGNED(guest | host | length, PAGE_SIZE));
+	MODEL_CHECK(IS_ALIGNED(guest | host | length, PAGE_SIZE));
+	if (!length)
+		return true;
 	MODEL_CHECK(guest + length <= BIT(46));
 	MODEL_CHECK(guest >= 0xfef00000 || guest + length <= 0xfec00000);
 	MODEL_CHECK(guest >= MODEL_ECAM + MIB || guest + length <= MODEL_ECAM);
@@ -236,25 +241,25 @@ static bool model_map(void *context, u64 guest, u64 host, u64 length) {
 	}
 	MODEL_CHECK(inside);
 	for (u32 i = 0; i < m->mapping_count; i++)
-		MODEL_CHECK(guest >= m->mappings[i].guest + m->mappings[i].length ||
-			    guest + length <= m->mappings[i].guest);
+		if (guest < m->mappings[i].guest + m->mappings[i].length &&
+		    guest + length > m->mappings[i].guest)
+			return false;
 	if (guest < MODEL_RAM_END || m->mapping_count >= m->mappings_max)
 		return false;
 	m->mappings[m->mapping_count++] = (struct model_mapping){guest, host, length};
 	return true;
 }
 
-static bool model_unmap(void *context, u64 guest, u64 length) {
-	struct model *m = context;
+void vpci_unmap(struct vpci *vpci, u64 guest, u64 length) {
+	struct model *m = model_of(vpci);
 
 	for (u32 i = 0; i < m->mapping_count; i++) {
 		if (m->mappings[i].guest != guest || m->mappings[i].length != length)
 			continue;
 		m->mappings[i] = m->mappings[--m->mapping_count];
-		return true;
+		return;
 	}
-	MODEL_CHECK(!"unmapped what was not mapped");
-	return false;
+	MODEL_CHECK(!length && "unmapped what was not mapped");
 }
 
 /* Host address that the guest reaches without exit at GUEST; 0: none. */
@@ -287,49 +292,40 @@ static inline u8 *model_registers(struct model *m, u64 host, u8 width, u32 *func
 	return NULL;
 }
 
-static u64 model_mmio_read(void *context, u64 host, u8 width) {
-	u64 value = 0;
+void vpci_registers(struct vpci *vpci, u64 host, u8 width, bool write, u64 *value) {
+	struct model *m = model_of(vpci);
 	u32 function;
-	const u8 *registers = model_registers(context, host, width, &function);
+	u8 *registers = model_registers(m, host, width, &function);
+	bool asleep = model_is_asleep(m, function);
 
-	if (model_is_asleep(context, function))
-		return UINT64_MAX;
-	memcpy(&value, registers, width);
-	return value;
+	if (write && !asleep)
+		memcpy(registers, value, width);
+	if (write)
+		return;
+	*value = 0;
+	memcpy(value, asleep ? &(u64){UINT64_MAX} : (void *)registers, width);
 }
 
-static void model_mmio_write(void *context, u64 host, u8 width, u64 value) {
-	u32 function;
-	u8 *registers = model_registers(context, host, width, &function);
+bool vpci_interrupt_route(struct vpci *vpci, const struct vpci_function *f, u32 index, u64 address,
+			  u32 data) {
+	struct model_function *to = &model_of(vpci)->functions[f->function];
+	struct interrupt_target target = {(u32)(address >> 12 & 0xff), (u8)data};
 
-	if (!model_is_asleep(context, function))
-		memcpy(registers, &value, width);
+	MODEL_CHECK(index < f->entry_count);
+	to->routed[index] =
+		address >> 20 == 0xfee && target.apic_id < MODEL_APIC_IDS && target.vector >= 16;
+	if (to->routed[index])
+		to->targets[index] = target;
+	return to->routed[index];
 }
 
-static bool model_interrupt_set(void *context, u32 function, u32 index,
-				const struct interrupt_target *target) {
-	struct model *m = context;
-
-	MODEL_CHECK(function < MODEL_FUNCTIONS);
-	MODEL_CHECK(index < vpci_interrupt_count(&m->infos[function], &m->config));
-	m->functions[function].routed[index] = target != NULL;
-	if (target)
-		m->functions[function].targets[index] = *target;
-	return true;
+void vpci_interrupt_block(struct vpci *vpci, const struct vpci_function *f, u32 index) {
+	MODEL_CHECK(index < f->entry_count);
+	model_of(vpci)->functions[f->function].routed[index] = false;
 }
 
-static bool model_interrupt_target(void *context, u64 address, u32 data,
-				   struct interrupt_target *target) {
-	(void)context;
-	target->apic_id = (u32)(address >> 12 & 0xff);
-	target->vector = (u8)data;
-	return address >> 20 == 0xfee && target->apic_id < MODEL_APIC_IDS && target->vector >= 16;
-}
-
-static struct msi_message model_message(void *context, u32 function, u32 index) {
-	(void)context;
-	return (struct msi_message){.address = MODEL_MESSAGE | function << 5,
-				    .data = 0xc00 + index};
+struct msi_message vpci_interrupt_message(const struct vpci_function *f, u32 index) {
+	return (struct msi_message){MODEL_MESSAGE | f->function << 5, 0xc00 + index};
 }
 
 static inline void model_bar(struct model *m, u32 function, u32 index, u64 base, u64 size,
@@ -492,16 +488,7 @@ static inline void model_init(struct model *m) {
 			*model_entry(m, f, i, 3) = 1;
 		}
 	m->config = (struct pci_access){.read = model_read, .write = model_write, .context = m};
-	m->host = (struct vpci_host){.config = &m->config,
-				     .map = model_map,
-				     .unmap = model_unmap,
-				     .mmio_read = model_mmio_read,
-				     .mmio_write = model_mmio_write,
-				     .interrupt_set = model_interrupt_set,
-				     .interrupt_target = model_interrupt_target,
-				     .message = model_message,
-				     .context = m};
-	MODEL_CHECK(vpci_init(&m->vpci, &m->host, &m->inventory, functions, ARRAY_SIZE(functions),
+	MODEL_CHECK(vpci_init(&m->vpci, &m->config, &m->inventory, functions, ARRAY_SIZE(functions),
 			      MODEL_ECAM, &m->arena));
 	vpci_reset(&m->vpci);
 }
