@@ -37,16 +37,12 @@ struct page_pool {
 	struct spinlock lock;
 	u8 *base;
 	u64 pages;
-	u64 next; /* pages never handed out begin here */
-	void *free; /* pages that an alignment skipped, linked through their first word */
-	u64 in_use; /* for the figures: nothing is given back */
+	u64 next; /* so many are in use: nothing is given back */
 };
 
 void page_pool_init(struct page_pool *pool, void *base, u64 pages);
-/* A zeroed, page-aligned page, or NULL when the pool is empty. */
-void *page_pool_take(struct page_pool *pool);
-/* COUNT contiguous zeroed pages, aligned to ALIGNMENT bytes (a power of two >= 4 KiB); or NULL. */
-void *page_pool_take_run(struct page_pool *pool, u64 count, u64 alignment);
+/* COUNT contiguous zeroed pages, or NULL when the pool has not so many left. */
+void *page_pool_take(struct page_pool *pool, u64 count);
 
 struct page_tables {
 	const struct table_format *format;

@@ -118,7 +118,7 @@ static u32 *interrupt_owners(struct iommu_unit *unit, u16 requester_id) {
 	struct interrupt_table *table = table_of(unit, requester_id);
 
 	if (!table) {
-		table = page_pool_take_run(unit->pool, pages, PAGE_SIZE);
+		table = page_pool_take(unit->pool, pages);
 		if (!table)
 			return NULL;
 		amdvi_store_half(&amdvi_of(unit)->devices[requester_id].interrupt,

@@ -76,7 +76,7 @@ bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *
 	iommu->pool = pool;
 	for (struct iommu_unit *unit = iommu->units; unit < end; unit++) {
 		unit->pool = pool;
-		unit->memory = page_pool_take_run(pool, memory_pages(unit), PAGE_SIZE);
+		unit->memory = page_pool_take(pool, memory_pages(unit));
 		if (!unit->memory)
 			return refuse(unit, reason, "no memory for its tables");
 		unit->ops->prepare(unit);

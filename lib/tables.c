@@ -6,46 +6,16 @@ void page_pool_init(struct page_pool *pool, void *base, u64 pages) {
 	*pool = (struct page_pool){.base = base, .pages = pages};
 }
 
-void *page_pool_take(struct page_pool *pool) {
-	void *page;
+void *page_pool_take(struct page_pool *pool, u64 count) {
+	u8 *pages = NULL;
 
 	spin_lock(&pool->lock);
-	page = pool->free;
-	if (page)
-		pool->free = *(void **)page;
-	else if (pool->next < pool->pages)
-		page = pool->base + pool->next++ * PAGE_SIZE;
-	pool->in_use += page != NULL;
-	spin_unlock(&pool->lock);
-	if (page)
-		memset(page, 0, PAGE_SIZE);
-	return page;
-}
-
-static void give(struct page_pool *pool, void *page) {
-	*(void **)page = pool->free;
-	pool->free = page;
-}
-
-void *page_pool_take_run(struct page_pool *pool, u64 count, u64 alignment) {
-	u64 begin = (u64)(uintptr_t)pool->base;
-	u8 *run = NULL;
-	u64 first;
-
-	spin_lock(&pool->lock);
-	first = (ALIGN_UP(begin + pool->next * PAGE_SIZE, alignment) - begin) / PAGE_SIZE;
-	if (first <= pool->pages && count <= pool->pages - first) {
-		/* What the alignment skips serves single pages. */
-		while (pool->next < first)
-			give(pool, pool->base + pool->next++ * PAGE_SIZE);
-		pool->next = first + count;
-		pool->in_use += count;
-		run = pool->base + first * PAGE_SIZE;
+	if (count <= pool->pages - pool->next) {
+		pages = pool->base + pool->next * PAGE_SIZE;
+		pool->next += count;
 	}
 	spin_unlock(&pool->lock);
-	if (run)
-		memset(run, 0, count * PAGE_SIZE);
-	return run;
+	return pages ? memset(pages, 0, count * PAGE_SIZE) : NULL;
 }
 
 static unsigned int level_shift(unsigned int level) {
@@ -100,7 +70,7 @@ static void set_entry(const struct page_tables *tables, u64 *entry, u64 value) {
 }
 
 static u64 *new_table(const struct page_tables *tables) {
-	u64 *table = page_pool_take(tables->pool);
+	u64 *table = page_pool_take(tables->pool, 1);
 
 	if (table && tables->written)
 		tables->written(table, TABLE_ENTRIES);
@@ -121,69 +91,53 @@ static bool in_width(const struct page_tables *tables, u64 from, u64 length) {
 	return from < end && length <= end - from;
 }
 
-/* The largest page that begins at FROM and TO and ends within LENGTH. */
-static unsigned int fitting_level(const struct page_tables *tables, u64 from, u64 to, u64 length) {
-	unsigned int level = tables->leaf_level;
-
-	while (level > 1 &&
-	       (!IS_ALIGNED(from | to, level_size(level)) || length < level_size(level)))
-		level--;
-	return level;
-}
-
-static u64 *table_below(struct page_tables *tables, u64 *entry, unsigned int level) {
-	u64 *table;
-
-	if (is_present(tables, *entry))
-		return table_of(*entry);
-	table = new_table(tables);
-	if (table)
-		set_entry(tables, entry, table_entry(tables, table, level - 1));
-	return table;
+/* Where the entry for FROM ends in a table of this level, but not behind END. */
+static u64 entry_end(u64 from, u64 end, unsigned int level) {
+	return min_u64(ALIGN_DOWN(from, level_size(level)) + level_size(level), end);
 }
 
 /*
- * Maps one page of LEAF or, where a table of smaller pages is left from an earlier mapping, of a
- * lower level. Returns its level; 0 when something is mapped there or the pool is empty.
+ * Maps *FROM..END to addresses that lie DISTANCE above, and moves *FROM. Where a table of smaller pages
+ * is left from an earlier mapping it is used. False: something is mapped at *FROM, or the pool is empty.
  */
-static unsigned int map_page(struct page_tables *tables, u64 from, u64 to, unsigned int leaf,
-			     unsigned int access) {
-	u64 *table = tables->root;
-
-	for (unsigned int level = tables->levels; level && table; level--) {
-		u64 *entry = &table[table_index(from, level)];
+static bool map_level(struct page_tables *tables, u64 *table, unsigned int level, u64 *from,
+		      u64 end, u64 distance, unsigned int access) {
+	while (*from < end) {
+		u64 *entry = &table[table_index(*from, level)], *below = table_of(*entry);
+		u64 next = entry_end(*from, end, level), size = level_size(level);
 		bool present = is_present(tables, *entry);
 
 		if (present && is_page(tables, *entry, level))
-			return 0;
-		if (level <= leaf && !present) {
-			set_entry(tables, entry, page_entry(tables, to, level, access));
-			return level;
+			return false;
+		if (!present && level <= tables->leaf_level && next - *from == size &&
+		    IS_ALIGNED(*from + distance, size)) {
+			set_entry(tables, entry,
+				  page_entry(tables, *from + distance, level, access));
+			*from = next;
+			continue;
 		}
-		table = table_below(tables, entry, level);
+		if (!present) {
+			below = new_table(tables);
+			if (!below)
+				return false;
+			set_entry(tables, entry, table_entry(tables, below, level - 1));
+		}
+		if (!map_level(tables, below, level - 1, from, next, distance, access))
+			return false;
 	}
-	return 0;
+	return true;
 }
 
 bool page_tables_map(struct page_tables *tables, u64 from, u64 to, u64 length,
 		     unsigned int access) {
-	u64 begin = from;
+	u64 at = from;
 
 	if (!in_width(tables, from, length) || !IS_ALIGNED(from | to | length, PAGE_SIZE))
 		return false;
-	while (length) {
-		unsigned int level =
-			map_page(tables, from, to, fitting_level(tables, from, to, length), access);
-
-		if (!level) {
-			page_tables_unmap(tables, begin, from - begin);
-			return false;
-		}
-		from += level_size(level);
-		to += level_size(level);
-		length -= level_size(level);
-	}
-	return true;
+	if (map_level(tables, tables->root, tables->levels, &at, from + length, to - from, access))
+		return true;
+	page_tables_unmap(tables, from, at - from);
+	return false;
 }
 
 /* Replaces a large page by a table of the next smaller ones with the same attributes. */
@@ -203,23 +157,17 @@ static bool split(struct page_tables *tables, u64 *entry, unsigned int level) {
 
 static bool unmap_level(struct page_tables *tables, u64 *table, unsigned int level, u64 from,
 			u64 end) {
-	while (level && from < end) {
+	for (u64 next; from < end; from = next) {
 		u64 *entry = &table[table_index(from, level)];
-		u64 next = min_u64(ALIGN_DOWN(from, level_size(level)) + level_size(level), end);
+		bool present = is_present(tables, *entry);
+		bool leaf = present && is_page(tables, *entry, level);
 
-		if (is_present(tables, *entry)) {
-			bool leaf = is_page(tables, *entry, level);
-
-			if (leaf && next - from == level_size(level)) {
-				set_entry(tables, entry, 0);
-			} else {
-				if (leaf && !split(tables, entry, level))
-					return false;
-				if (!unmap_level(tables, table_of(*entry), level - 1, from, next))
-					return false;
-			}
-		}
-		from = next;
+		next = entry_end(from, end, level);
+		if (leaf && next - from == level_size(level))
+			set_entry(tables, entry, 0);
+		else if (present && ((leaf && !split(tables, entry, level)) ||
+				     !unmap_level(tables, table_of(*entry), level - 1, from, next)))
+			return false;
 	}
 	return true;
 }

@@ -100,7 +100,7 @@ void machine_ready(void) {
 		panic("%s", words);
 	choose_monitor();
 	say("memory: %llu KiB of %llu KiB for tables and state in use",
-	    boot.pool.in_use * PAGE_SIZE / KIB, boot.pool.pages * PAGE_SIZE / KIB);
+	    boot.pool.next * PAGE_SIZE / KIB, boot.pool.pages * PAGE_SIZE / KIB);
 	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
 }
 

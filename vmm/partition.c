@@ -75,7 +75,7 @@ u64 partition_pages(const struct partition_plan *plan) {
 
 static bool create_nested(struct partition *p) {
 	u64 pages = nested_pages(p->plan);
-	void *base = page_pool_take_run(&boot.pool, pages, PAGE_SIZE);
+	void *base = page_pool_take(&boot.pool, pages);
 
 	if (!base)
 		return false;
@@ -91,7 +91,7 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 	p->plan = plan;
 	p->index = index;
 	arena->size = pages * PAGE_SIZE;
-	arena->base = page_pool_take_run(&boot.pool, pages, PAGE_SIZE);
+	arena->base = page_pool_take(&boot.pool, pages);
 	if (!arena->base)
 		return false;
 

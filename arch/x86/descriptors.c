@@ -18,13 +18,13 @@ _Static_assert(sizeof(struct gate) == 16, "64-bit gate");
 static struct gate interrupts[VECTORS] __attribute__((aligned(16)));
 
 static u64 stack_top(u32 pages) {
-	u8 *stack = page_pool_take_run(&boot.pool, pages, PAGE_SIZE);
+	u8 *stack = page_pool_take(&boot.pool, pages);
 
 	return stack ? (uintptr_t)stack + pages * PAGE_SIZE : 0;
 }
 
 bool descriptors_build(struct cpu *cpu) {
-	struct descriptors *d = page_pool_take(&boot.pool);
+	struct descriptors *d = page_pool_take(&boot.pool, 1);
 	u64 tss, limit = sizeof(d->tss) - 1;
 
 	if (!d)

@@ -9,7 +9,7 @@ u64 guest_msr_map(struct page_pool *pool, const struct msr_map_layout *layout) {
 
 	if (map)
 		return (uintptr_t)map;
-	map = page_pool_take_run(pool, layout->pages, PAGE_SIZE);
+	map = page_pool_take(pool, layout->pages);
 	if (!map)
 		return 0;
 	memset(map, 0xff, layout->pages * PAGE_SIZE);

@@ -53,8 +53,8 @@ static bool cpus_build(void) {
 	const struct inventory *inventory = &boot.inventory;
 
 	cpu_total = inventory->cpu_count;
-	cpus = page_pool_take_run(
-		&boot.pool, ALIGN_UP(cpu_total * sizeof(*cpus), PAGE_SIZE) / PAGE_SIZE, PAGE_SIZE);
+	cpus = page_pool_take(&boot.pool,
+			      ALIGN_UP(cpu_total * sizeof(*cpus), PAGE_SIZE) / PAGE_SIZE);
 	for (u32 i = 0; cpus && i < cpu_total; i++) {
 		cpus[i].index = i;
 		cpus[i].apic_id = inventory->cpus[i].apic_id;
@@ -100,7 +100,7 @@ static bool wait_online(const struct cpu *cpu, u32 milliseconds) {
 
 /* One after another: they share the trampoline's stack pointer and the page pool. */
 static bool cpu_start(struct cpu *cpu) {
-	u8 *stack = page_pool_take_run(&boot.pool, CPU_STACK_PAGES, PAGE_SIZE);
+	u8 *stack = page_pool_take(&boot.pool, CPU_STACK_PAGES);
 
 	if (!stack)
 		return false;
@@ -139,7 +139,7 @@ bool cpus_start(struct text_sink *reason) {
 		text_print(reason, "no memory left for page tables and stacks");
 		return false;
 	}
-	stack = page_pool_take_run(&boot.pool, CPU_STACK_PAGES, PAGE_SIZE);
+	stack = page_pool_take(&boot.pool, CPU_STACK_PAGES);
 	apic_enable();
 	apic_id = (u32)msr_read(X2APIC_ID);
 	cpu = cpu_here();

@@ -78,8 +78,7 @@ static int setup(void **state) {
 /* As iommu_start() does. */
 static void prepare(void) {
 	unit.pool = &pool;
-	unit.memory = page_pool_take_run(&pool, ALIGN_UP(unit.ops->bytes, PAGE_SIZE) / PAGE_SIZE,
-					 PAGE_SIZE);
+	unit.memory = page_pool_take(&pool, ALIGN_UP(unit.ops->bytes, PAGE_SIZE) / PAGE_SIZE);
 	assert_non_null(unit.memory);
 	unit.ops->prepare(&unit);
 }

@@ -149,21 +149,23 @@ static void an_empty_pool_fails(void **state) {
 	assert_false(page_tables_map(&tables, 0, 0, PAGE_SIZE, ACCESS_READ));
 }
 
-static void runs_are_aligned_and_what_is_skipped_is_used(void **state) {
+static void runs_are_contiguous_and_end_with_the_pool(void **state) {
 	struct fixture *f = *state;
 	struct page_pool pool;
-	u8 *base = (u8 *)(uintptr_t)ALIGN_UP((uintptr_t)f->memory, 64 * KIB);
-	u8 *run;
-	u32 singles = 0;
+	u8 *base = f->memory, *run;
 
+	memset(base, 0xff, 64 * PAGE_SIZE);
 	page_pool_init(&pool, base, 64);
-	assert_ptr_equal(page_pool_take(&pool), base);
-	run = page_pool_take_run(&pool, 16, 64 * KIB);
-	assert_ptr_equal(run, base + 64 * KIB);
-	assert_null(page_pool_take_run(&pool, 64, PAGE_SIZE));
-	while (page_pool_take(&pool))
-		singles++;
-	assert_int_equal(singles, 64 - 1 - 16);
+	assert_ptr_equal(page_pool_take(&pool, 1), base);
+	run = page_pool_take(&pool, 16);
+	assert_ptr_equal(run, base + PAGE_SIZE);
+	for (u32 i = 0; i < 16 * PAGE_SIZE; i++)
+		assert_int_equal(run[i], 0);
+	assert_int_equal(run[16 * PAGE_SIZE], 0xff);
+	assert_null(page_pool_take(&pool, 48));
+	assert_null(page_pool_take(&pool, UINT64_MAX));
+	assert_ptr_equal(page_pool_take(&pool, 47), base + 17 * PAGE_SIZE);
+	assert_null(page_pool_take(&pool, 1));
 }
 
 int main(void) {
@@ -172,8 +174,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_agree_with_a_plain_list, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_empty_pool_fails, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(runs_are_aligned_and_what_is_skipped_is_used,
-						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(runs_are_contiguous_and_end_with_the_pool, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

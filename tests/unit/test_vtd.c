@@ -35,8 +35,7 @@ static const char *probe(void) {
 /* As iommu_start() does. */
 static void prepare(void) {
 	unit.pool = &pool;
-	unit.memory = page_pool_take_run(&pool, ALIGN_UP(unit.ops->bytes, PAGE_SIZE) / PAGE_SIZE,
-					 PAGE_SIZE);
+	unit.memory = page_pool_take(&pool, ALIGN_UP(unit.ops->bytes, PAGE_SIZE) / PAGE_SIZE);
 	assert_non_null(unit.memory);
 	unit.ops->prepare(&unit);
 }
@@ -198,7 +197,7 @@ static void protected_regions_go_when_translation_is_on(void **state) {
 static void firmware_translation_is_swapped_without_a_gap(void **state) {
 	(void)state;
 	start_with(1, 0, 0);
-	u64 *firmware = page_pool_take_run(&pool, 2, PAGE_SIZE);
+	u64 *firmware = page_pool_take(&pool, 2);
 
 	make_domain(&domain, 9, 4);
 	assert_true(page_tables_map(&domain.tables, MIB, 16 * MIB, PAGE_SIZE, ACCESS_WRITE));

@@ -32,14 +32,14 @@ static u64 io_permissions(struct page_pool *pool) {
 	static u8 *map;
 
 	if (!map)
-		map = page_pool_take_run(pool, IO_PERMISSION_PAGES, PAGE_SIZE);
+		map = page_pool_take(pool, IO_PERMISSION_PAGES);
 	if (map)
 		memset(map, 0xff, IO_PERMISSION_PAGES * PAGE_SIZE);
 	return (uintptr_t)map;
 }
 
 bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root) {
-	struct vmcb *vmcb = page_pool_take(pool);
+	struct vmcb *vmcb = page_pool_take(pool, 1);
 
 	vcpu->vendor = vmcb;
 	if (!vmcb)

@@ -23,7 +23,7 @@ static bool svm_check(struct text_sink *reason) {
 }
 
 static bool svm_cpu_enable(struct cpu *cpu, struct page_pool *pool) {
-	u8 *area = page_pool_take_run(pool, HOST_PAGES, PAGE_SIZE);
+	u8 *area = page_pool_take(pool, HOST_PAGES);
 
 	if (!area)
 		return false;
