@@ -87,6 +87,7 @@ struct vpci_vector {
 enum vpci_interrupts { VPCI_INTERRUPTS_OFF, VPCI_MSI, VPCI_MSIX, VPCI_INTERRUPTS };
 
 struct vpci_function {
+	struct vpci *vpci;
 	u32 function; /* index into the inventory */
 	const struct pci_function *info;
 	struct vpci_bar bars[PCI_BARS];
@@ -123,14 +124,13 @@ struct vpci {
 bool vpci_map(struct vpci *vpci, u64 guest, u64 host, u64 length);
 void vpci_unmap(struct vpci *vpci, u64 guest, u64 length);
 /* Registers of BARs that vpci_is_trapped() names, and no others. WIDTH 1, 2, 4, 8. */
-void vpci_registers(struct vpci *vpci, u64 host, u8 width, bool write, u64 *value);
+void vpci_registers(const struct vpci_function *f, u64 host, u8 width, bool write, u64 *value);
 /*
  * Points vector INDEX of F where the message that the guest wrote goes. False: that is no processor
  * of the partition, and the vector is blocked.
  */
-bool vpci_interrupt_route(struct vpci *vpci, const struct vpci_function *f, u32 index, u64 address,
-			  u32 data);
-void vpci_interrupt_block(struct vpci *vpci, const struct vpci_function *f, u32 index);
+bool vpci_interrupt_route(const struct vpci_function *f, u32 index, u64 address, u32 data);
+void vpci_interrupt_block(const struct vpci_function *f, u32 index);
 /* What the device must send for it. Always the same while the partition runs. */
 struct msi_message vpci_interrupt_message(const struct vpci_function *f, u32 index);
 

@@ -6,6 +6,10 @@
 
 #define PCI_CONFIG_SIZE 256
 #define PCIE_CONFIG_SIZE 4096
+/* The way by ports: section 3.2.2.3.2. */
+#define PCI_CONFIG_ADDRESS_PORT 0xcf8
+#define PCI_CONFIG_DATA_PORT 0xcfc
+#define PCI_CONFIG_ENABLE BIT(31)
 #define PCI_ABSENT 0xffffffffu /* what a read returns where nobody answers */
 #define PCI_RETRY_VENDOR 0x0001u /* vendor that stands for a configuration retry status */
 
@@ -19,7 +23,6 @@ enum pci_register {
 	PCI_HEADER_TYPE = 0x0e,
 	PCI_BAR0 = 0x10,
 	PCI_SUBSYSTEM_VENDOR_ID = 0x2c,
-	PCI_SUBSYSTEM_ID = 0x2e,
 	PCI_ROM = 0x30,
 	PCI_CAPABILITIES = 0x34,
 	PCI_INTERRUPT_LINE = 0x3c,
@@ -66,7 +69,6 @@ enum pci_status_bit {
 enum pci_class_code {
 	PCI_CLASS_HOST_BRIDGE = 0x0600,
 	PCI_CLASS_ISA_BRIDGE = 0x0601,
-	PCI_CLASS_OTHER_BRIDGE = 0x0680,
 	PCI_CLASS_INTERRUPT_CONTROLLER = 0x0800,
 	PCI_CLASS_IOMMU = 0x0806,
 };
@@ -154,7 +156,6 @@ enum acs_bit {
 	ACS_COMPLETION_REDIRECT = 0x08,
 	ACS_UPSTREAM_FORWARDING = 0x10,
 	ACS_EGRESS_CONTROL = 0x20,
-	ACS_DIRECT_TRANSLATED = 0x40,
 	ACS_ENHANCED = 0x80, /* of the capability */
 	ACS_IO_BLOCKING = 0x80, /* of the control */
 	/* Control only, where the capability says enhanced; two-bit fields, of which one bit blocks, the other redirects. */

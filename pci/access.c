@@ -2,14 +2,8 @@
 #include "cpu.h"
 #include "enumerate.h"
 #include "mmio.h"
+#include "pci_regs.h"
 #include "x86.h"
-
-/* PCI Local Bus 3.0, section 3.2.2.3.2. */
-#define CONFIG_ADDRESS_PORT 0xcf8
-#define CONFIG_DATA_PORT 0xcfc
-#define CONFIG_ENABLE BIT(31)
-#define CONVENTIONAL_SPACE 256
-#define EXTENDED_SPACE 4096
 
 static const struct inventory *machine_inventory;
 static struct spinlock port_lock;
@@ -28,12 +22,13 @@ static volatile u8 *ecam(struct pci_address address, u16 offset) {
 }
 
 static bool by_ports(struct pci_address address, u16 offset) {
-	return address.segment == 0 && offset < CONVENTIONAL_SPACE;
+	return address.segment == 0 && offset < PCI_CONFIG_SIZE;
 }
 
 static u32 ports_select(struct pci_address address, u16 offset) {
-	port_write32(CONFIG_ADDRESS_PORT,
-		     (u32)CONFIG_ENABLE | (u32)pci_requester_id(address) << 8 | (offset & 0xfc));
+	port_write32(PCI_CONFIG_ADDRESS_PORT, (u32)PCI_CONFIG_ENABLE |
+						      (u32)pci_requester_id(address) << 8 |
+						      (offset & 0xfc));
 	return (offset & 3) * 8;
 }
 
@@ -49,13 +44,13 @@ static u32 config_read(const struct pci_access *access, struct pci_address addre
 		return mask;
 	spin_lock(&port_lock);
 	value = ports_select(address, offset);
-	value = port_read32(CONFIG_DATA_PORT) >> value;
+	value = port_read32(PCI_CONFIG_DATA_PORT) >> value;
 	spin_unlock(&port_lock);
 	return value & mask;
 }
 
 static void ports_write(struct pci_address address, u16 offset, u8 width, u32 value) {
-	u16 port = (u16)(CONFIG_DATA_PORT + (offset & 3));
+	u16 port = (u16)(PCI_CONFIG_DATA_PORT + (offset & 3));
 
 	spin_lock(&port_lock);
 	ports_select(address, offset);
@@ -81,7 +76,7 @@ static void config_write(const struct pci_access *access, struct pci_address add
 
 static u32 config_space(const struct pci_access *access, struct pci_address address) {
 	(void)access;
-	return ecam(address, 0) ? EXTENDED_SPACE : CONVENTIONAL_SPACE;
+	return ecam(address, 0) ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
 }
 
 const struct pci_access *machine_config_access(const struct inventory *inventory) {

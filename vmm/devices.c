@@ -34,10 +34,10 @@ void vpci_unmap(struct vpci *vpci, u64 guest, u64 length) {
 	}
 }
 
-void vpci_registers(struct vpci *vpci, u64 host, u8 width, bool write, u64 *value) {
+void vpci_registers(const struct vpci_function *f, u64 host, u8 width, bool write, u64 *value) {
 	volatile u8 *registers = (volatile u8 *)(uintptr_t)host;
 
-	(void)vpci;
+	(void)f;
 	if (write)
 		mmio_write(registers, width, *value);
 	else
@@ -56,9 +56,8 @@ static bool set_entry(const struct vpci_function *f, u32 index,
 	return done;
 }
 
-bool vpci_interrupt_route(struct vpci *vpci, const struct vpci_function *f, u32 index, u64 address,
-			  u32 data) {
-	const struct partition *p = owner(vpci);
+bool vpci_interrupt_route(const struct vpci_function *f, u32 index, u64 address, u32 data) {
+	const struct partition *p = owner(f->vpci);
 	u32 destination = (u32)((address & MSI_DESTINATION_BITS) >> MSI_DESTINATION_SHIFT);
 	u64 delivery = data & MSI_DELIVERY;
 	bool valid = (address & MSI_ADDRESS_MASK) == MSI_ADDRESS_BASE &&
@@ -84,8 +83,7 @@ struct msi_message vpci_interrupt_message(const struct vpci_function *f, u32 ind
 	return unit->ops->message(unit, f->first_entry + index);
 }
 
-void vpci_interrupt_block(struct vpci *vpci, const struct vpci_function *f, u32 index) {
-	(void)vpci;
+void vpci_interrupt_block(const struct vpci_function *f, u32 index) {
 	set_entry(f, index, NULL);
 }
 

@@ -10,18 +10,15 @@
 #define BRIDGE_DEVICE 0x0008u
 #define BRIDGE_CLASS 0x06000000u
 
-#define CONFIG_ADDRESS_PORT 0xcf8
-#define CONFIG_DATA_PORT 0xcfc
-#define CONFIG_ADDRESS_ENABLE BIT(31)
 #define CONFIG_ADDRESS_BITS 0x80fffffcu
 
 #define ECAM_FUNCTION_SHIFT 12
 
-static bool function_init(const struct vpci *vpci, struct vpci_function *f, struct arena *arena) {
+static bool function_init(struct vpci_function *f, struct arena *arena) {
 	if (pci_is_bridge(f->info))
 		return false;
 	vpci_header_init(f);
-	vpci_capabilities_init(vpci, f);
+	vpci_capabilities_init(f);
 	f->vector_count = (u32)max_u64(f->counts[VPCI_MSI], f->counts[VPCI_MSIX]);
 	for (f->entry_count = 1; f->entry_count < f->vector_count;)
 		f->entry_count <<= 1;
@@ -41,11 +38,12 @@ bool vpci_init(struct vpci *vpci, const struct pci_access *config,
 	for (; vpci->function_count < count; vpci->function_count++) {
 		struct vpci_function *f = &vpci->functions[vpci->function_count];
 
+		f->vpci = vpci;
 		f->function = functions[vpci->function_count];
 		if (f->function >= inventory->function_count)
 			return false;
 		f->info = &inventory->functions[f->function];
-		if (!function_init(vpci, f, arena))
+		if (!function_init(f, arena))
 			return false;
 	}
 	return true;
@@ -56,12 +54,12 @@ void vpci_reset(struct vpci *vpci) {
 	for (u32 i = 0; i < vpci->function_count; i++) {
 		struct vpci_function *f = &vpci->functions[i];
 
-		vpci_interrupts_off(vpci, f);
+		vpci_interrupts_off(f);
 		for (u32 v = 0; v < f->vector_count; v++)
 			f->vectors[v] = (struct vpci_vector){.words[VPCI_MASK] = VPCI_MASKED};
 		for (u32 r = 0; r < ARRAY_SIZE(f->registers); r++)
 			f->registers[r].value = f->registers[r].initial;
-		vpci_follow(vpci, f);
+		vpci_follow(f);
 	}
 }
 
@@ -86,13 +84,13 @@ static u32 bridge_read(u16 offset) {
 	return offset == PCI_REVISION ? BRIDGE_CLASS : 0;
 }
 
-static u32 function_read(const struct vpci *vpci, const struct vpci_function *f, u16 offset) {
+static u32 function_read(const struct vpci_function *f, u16 offset) {
 	const struct vpci_register *reg = &f->registers[offset / 4];
 	u32 passed = ~(reg->hidden | reg->writable);
 
 	if (offset >= f->info->config_size)
 		return PCI_ABSENT;
-	return reg->value | (passed ? vpci_device_read(vpci, f, offset, 4) & passed : 0);
+	return reg->value | (passed ? vpci_device_read(f, offset, 4) & passed : 0);
 }
 
 u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width) {
@@ -102,7 +100,7 @@ u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width) 
 	if (!is_config_access(offset, width))
 		return (u32)byte_mask(width);
 	if (f)
-		value = function_read(vpci, f, offset & ~3u);
+		value = function_read(f, offset & ~3u);
 	else if (!bus && !devfn)
 		value = bridge_read(offset & ~3u);
 	return (u32)(value >> 8 * (offset & 3) & byte_mask(width));
@@ -117,8 +115,7 @@ void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width
 	}
 	struct vpci_register *reg = &f->registers[offset / 4];
 	u32 shift = 8 * (offset & 3), mask = (u32)byte_mask(width) << shift;
-	struct vpci_access access = {vpci,      f, reg, offset & ~3u, mask, value << shift & mask,
-				     reg->value};
+	struct vpci_access access = {f, reg, offset & ~3u, mask, value << shift & mask, reg->value};
 
 	reg->value = (reg->value & ~(mask & reg->writable)) | (access.value & reg->writable);
 	if (reg->write)
@@ -129,13 +126,13 @@ void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width
 
 /* The port leads to the register whose address was written before. */
 static bool is_data_port(const struct vpci *vpci, u16 port) {
-	return (port & ~3u) == CONFIG_DATA_PORT && vpci->config_address & CONFIG_ADDRESS_ENABLE;
+	return (port & ~3u) == PCI_CONFIG_DATA_PORT && vpci->config_address & PCI_CONFIG_ENABLE;
 }
 
 u32 vpci_port_read(struct vpci *vpci, u16 port, u8 width) {
 	u32 address = vpci->config_address;
 
-	if (port == CONFIG_ADDRESS_PORT && width == 4)
+	if (port == PCI_CONFIG_ADDRESS_PORT && width == 4)
 		return address;
 	if (!is_data_port(vpci, port))
 		return (u32)byte_mask(width);
@@ -146,7 +143,7 @@ u32 vpci_port_read(struct vpci *vpci, u16 port, u8 width) {
 void vpci_port_write(struct vpci *vpci, u16 port, u8 width, u32 value) {
 	u32 address = vpci->config_address;
 
-	if (port == CONFIG_ADDRESS_PORT && width == 4)
+	if (port == PCI_CONFIG_ADDRESS_PORT && width == 4)
 		vpci->config_address = value & CONFIG_ADDRESS_BITS;
 	else if (is_data_port(vpci, port))
 		vpci_config_write(vpci, (u8)(address >> 16), (u8)(address >> 8),
@@ -155,16 +152,16 @@ void vpci_port_write(struct vpci *vpci, u16 port, u8 width, u32 value) {
 		vpci->ignored++;
 }
 
-static void bar_access(struct vpci *vpci, struct vpci_function *f, u32 bar, u64 offset, u8 width,
-		       bool write, u64 *value) {
+static void bar_access(struct vpci_function *f, u32 bar, u64 offset, u8 width, bool write,
+		       u64 *value) {
 	bool valid =
 		(width == 1 || width == 2 || width == 4 || width == 8) && IS_ALIGNED(offset, width);
 
 	/* A BAR that is not trapped is the guest's own to reach; here there is no way to its registers. */
 	if (!valid || !vpci_is_trapped(f, bar))
 		f->ignored_writes += write;
-	else if (bar != f->msix_bar || !vpci_msix_access(vpci, f, offset, width, write, value))
-		vpci_registers(vpci, f->bars[bar].host + offset, width, write, value);
+	else if (bar != f->msix_bar || !vpci_msix_access(f, offset, width, write, value))
+		vpci_registers(f, f->bars[bar].host + offset, width, write, value);
 }
 
 bool vpci_mmio(struct vpci *vpci, u64 guest, u8 width, bool write, u64 *value) {
@@ -181,6 +178,6 @@ bool vpci_mmio(struct vpci *vpci, u64 guest, u8 width, bool write, u64 *value) {
 	else if (ecam && width <= 4)
 		*value = vpci_config_read(vpci, 0, devfn, reg, width);
 	else if (f)
-		bar_access(vpci, f, bar, offset, width, write, value);
+		bar_access(f, bar, offset, width, write, value);
 	return ecam || f;
 }

@@ -28,12 +28,12 @@ enum { PCIE_LINK = 0x0c, PCIE_CAPABILITIES_2 = 0x24, PCIE_LINK_2 = 0x2c };
 
 /* Upper halves of device control and others hold bits that a written one clears: left alone here. */
 static void device_control_write(const struct vpci_access *access) {
-	u32 old = vpci_device_read(access->vpci, access->f, access->offset, 2) &
+	u32 old = vpci_device_read(access->f, access->offset, 2) &
 		  (u32) ~(PCIE_CONTROL_PHANTOM | PCIE_CONTROL_FLR);
 	u32 changed = access->mask & CONTROL_PASSED & (old ^ access->value);
 
 	if (changed)
-		vpci_device_write(access->vpci, access->f, access->offset, 2, old ^ changed);
+		vpci_device_write(access->f, access->offset, 2, old ^ changed);
 }
 
 static const struct vpci_register pm_registers[] = {
@@ -54,8 +54,8 @@ static const struct vpci_register pcie_registers[PCIE_SIZE_2 / 4] = {
 	[PCIE_LINK_2 / 4 ... PCIE_SIZE_2 / 4 - 1] = {.hidden = ALL_BITS},
 };
 
-static bool pcie_init(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room) {
-	u32 flags = vpci_device_read(vpci, f, offset + PCIE_FLAGS, 2);
+static bool pcie_init(struct vpci_function *f, u32 offset, u32 room) {
+	u32 flags = vpci_device_read(f, offset + PCIE_FLAGS, 2);
 	u32 type = flags >> PCIE_FLAGS_TYPE_SHIFT & PCIE_FLAGS_TYPE_MASK;
 	u32 length = (flags & PCIE_FLAGS_VERSION_MASK) >= 2 ? PCIE_SIZE_2 : PCIE_LENGTH_1;
 	struct vpci_register *regs = &f->registers[offset / 4];
@@ -76,7 +76,7 @@ struct capability {
 	u16 inventory;
 	const struct vpci_register *registers; /* at its beginning, LENGTH bytes; NULL: read-only */
 	/* Instead: sets up those of the one at OFFSET, which has ROOM bytes; false: it is hidden. */
-	bool (*init)(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room);
+	bool (*init)(struct vpci_function *f, u32 offset, u32 room);
 };
 
 #define PLACE(name) .inventory = offsetof(struct pci_function, name)
@@ -109,10 +109,10 @@ struct list {
 };
 
 /* Reads the list from OFFSET on, until it ends, leads back or leaves its space. All heads are hidden, as a mark. */
-static void walk(const struct vpci *vpci, struct vpci_function *f, struct list *list, u32 offset) {
+static void walk(struct vpci_function *f, struct list *list, u32 offset) {
 	while (offset >= list->first && offset < list->end && !f->registers[offset / 4].hidden &&
 	       list->count < ARRAY_SIZE(list->offset)) {
-		u32 head = vpci_device_read(vpci, f, offset, 4);
+		u32 head = vpci_device_read(f, offset, 4);
 
 		if (!head || head == PCI_ABSENT)
 			return;
@@ -124,8 +124,7 @@ static void walk(const struct vpci *vpci, struct vpci_function *f, struct list *
 }
 
 /* Sets up the registers of capability INDEX of LIST; false: it is hidden. */
-static bool claim(const struct vpci *vpci, struct vpci_function *f, const struct list *list,
-		  u32 index) {
+static bool claim(struct vpci_function *f, const struct list *list, u32 index) {
 	const struct capability *c = list->known;
 	u32 offset = list->offset[index], end = list->end;
 	struct vpci_register *regs = &f->registers[offset / 4];
@@ -140,7 +139,7 @@ static bool claim(const struct vpci *vpci, struct vpci_function *f, const struct
 			end = (u32)min_u64(end, list->offset[i]);
 	}
 	if (c->id && c->length <= end - offset && (!c->inventory || *place == offset) &&
-	    (!c->init || c->init(vpci, f, offset, end - offset))) {
+	    (!c->init || c->init(f, offset, end - offset))) {
 		for (u32 i = 0; c->registers && i < c->length / 4u; i++)
 			regs[i] = c->registers[i];
 		return true;
@@ -151,12 +150,11 @@ static bool claim(const struct vpci *vpci, struct vpci_function *f, const struct
 }
 
 /* Chains the visible members of LIST behind the pointer at bit SHIFT of the register at HEAD. */
-static void chain(const struct vpci *vpci, struct vpci_function *f, const struct list *list,
-		  u32 head, u32 shift) {
+static void chain(struct vpci_function *f, const struct list *list, u32 head, u32 shift) {
 	for (u32 i = 0; i < list->count; i++) {
 		u32 offset = list->offset[i];
 
-		if (!claim(vpci, f, list, i))
+		if (!claim(f, list, i))
 			continue;
 		f->registers[offset / 4].hidden |= (list->end - 1) << list->next_shift;
 		if (offset != head)
@@ -166,16 +164,16 @@ static void chain(const struct vpci *vpci, struct vpci_function *f, const struct
 	}
 }
 
-void vpci_capabilities_init(const struct vpci *vpci, struct vpci_function *f) {
+void vpci_capabilities_init(struct vpci_function *f) {
 	struct list list = {.known = standard_capabilities,
 			    .first = PCI_CAPABILITY_FIRST,
 			    .end = PCI_EXTENDED_FIRST,
 			    .id_mask = 0xff,
 			    .next_shift = 8};
 
-	if (vpci_device_read(vpci, f, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES)
-		walk(vpci, f, &list, vpci_device_read(vpci, f, PCI_CAPABILITIES, 1) & ~3u);
-	chain(vpci, f, &list, PCI_CAPABILITIES, 0);
+	if (vpci_device_read(f, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES)
+		walk(f, &list, vpci_device_read(f, PCI_CAPABILITIES, 1) & ~3u);
+	chain(f, &list, PCI_CAPABILITIES, 0);
 	if (f->registers[PCI_CAPABILITIES / 4].initial)
 		f->registers[PCI_COMMAND / 4].initial = UPPER(PCI_STATUS_CAPABILITIES);
 
@@ -184,7 +182,7 @@ void vpci_capabilities_init(const struct vpci *vpci, struct vpci_function *f) {
 			     .end = (u32)min_u64(f->info->config_size, VPCI_CONFIG_SIZE),
 			     .id_mask = 0xffff,
 			     .next_shift = 20};
-	walk(vpci, f, &list, list.first);
+	walk(f, &list, list.first);
 	/* It begins at 0x100 whatever is there: what is hidden leaves an empty head. */
-	chain(vpci, f, &list, list.first, list.next_shift);
+	chain(f, &list, list.first, list.next_shift);
 }

@@ -17,7 +17,7 @@
 /* Handler of the command register and of BARs. */
 static void header_write(const struct vpci_access *access) {
 	if (access->reg->value != access->old)
-		vpci_follow(access->vpci, access->f);
+		vpci_follow(access->f);
 }
 
 /* What is not named here comes from the device and cannot be written. */
@@ -92,9 +92,8 @@ static bool overlap(u64 a, u64 a_end, u64 b, u64 b_end) {
 }
 
 /* The guest has this BAR at an address where it may answer. */
-static bool decodes(const struct vpci *vpci, const struct vpci_function *f,
-		    const struct vpci_bar *bar) {
-	u64 end = bar->guest + bar->size, ecam = vpci->ecam_base;
+static bool decodes(const struct vpci_function *f, const struct vpci_bar *bar) {
+	u64 end = bar->guest + bar->size, ecam = f->vpci->ecam_base;
 
 	return bar->size && vpci_command(f) & PCI_COMMAND_MEMORY && bar->guest &&
 	       bar->guest < GUEST_ADDRESS_LIMIT && end <= GUEST_ADDRESS_LIMIT &&
@@ -133,7 +132,7 @@ static void update_mappings(struct vpci *vpci, bool may_map) {
 	for (u32 i = 0; i < vpci->function_count * PCI_BARS; i++) {
 		struct vpci_function *f = &vpci->functions[i / PCI_BARS];
 		struct vpci_bar *bar = &f->bars[i % PCI_BARS];
-		bool wanted = bar->size >= PAGE_SIZE && decodes(vpci, f, bar);
+		bool wanted = bar->size >= PAGE_SIZE && decodes(f, bar);
 
 		if (bar->mapped_at && !(wanted && bar->mapped_at == bar->guest))
 			unmap(vpci, bar);
@@ -142,17 +141,17 @@ static void update_mappings(struct vpci *vpci, bool may_map) {
 	}
 }
 
-void vpci_follow(struct vpci *vpci, struct vpci_function *f) {
+void vpci_follow(struct vpci_function *f) {
 	u32 passed = vpci_command(f) & (PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
-	u32 kept = vpci_device_read(vpci, f, PCI_COMMAND, 2) & COMMAND_FIRMWARE;
+	u32 kept = vpci_device_read(f, PCI_COMMAND, 2) & COMMAND_FIRMWARE;
 
 	for (u32 i = 0; i < PCI_BARS; i++)
 		f->bars[i].guest = f->bars[i].size ? bar_address(f, i) : 0;
 	/* The guest must not reach registers that do not answer. */
-	update_mappings(vpci, false);
-	vpci_device_write(vpci, f, PCI_COMMAND, 2, kept | PCI_COMMAND_INTX_DISABLE | passed);
-	update_mappings(vpci, true);
-	vpci_interrupts_update(vpci, f);
+	update_mappings(f->vpci, false);
+	vpci_device_write(f, PCI_COMMAND, 2, kept | PCI_COMMAND_INTX_DISABLE | passed);
+	update_mappings(f->vpci, true);
+	vpci_interrupts_update(f);
 }
 
 struct vpci_function *vpci_bar_find(struct vpci *vpci, u64 guest, u32 *index, u64 *offset) {
@@ -162,7 +161,7 @@ struct vpci_function *vpci_bar_find(struct vpci *vpci, u64 guest, u32 *index, u6
 
 		*index = i % PCI_BARS;
 		*offset = guest - bar->guest;
-		if (*offset < bar->size && decodes(vpci, f, bar))
+		if (*offset < bar->size && decodes(f, bar))
 			return f;
 	}
 	return NULL;

@@ -15,7 +15,6 @@
 
 /* A write to one double word, as its handler gets it: the guest's bits are changed already. */
 struct vpci_access {
-	struct vpci *vpci;
 	struct vpci_function *f;
 	struct vpci_register *reg;
 	u32 offset;
@@ -24,14 +23,17 @@ struct vpci_access {
 	u32 old; /* the guest's bits as they were */
 };
 
-static inline u32 vpci_device_read(const struct vpci *vpci, const struct vpci_function *f,
-				   u32 offset, u8 width) {
-	return vpci->config->read(vpci->config, f->info->address, (u16)offset, width);
+static inline u32 vpci_device_read(const struct vpci_function *f, u32 offset, u8 width) {
+	const struct pci_access *config = f->vpci->config;
+
+	return config->read(config, f->info->address, (u16)offset, width);
 }
 
-static inline void vpci_device_write(const struct vpci *vpci, const struct vpci_function *f,
-				     u32 offset, u8 width, u32 value) {
-	vpci->config->write(vpci->config, f->info->address, (u16)offset, width, value);
+static inline void vpci_device_write(const struct vpci_function *f, u32 offset, u8 width,
+				     u32 value) {
+	const struct pci_access *config = f->vpci->config;
+
+	config->write(config, f->info->address, (u16)offset, width, value);
 }
 
 /* The guest's command register. */
@@ -43,27 +45,26 @@ static inline u32 vpci_command(const struct vpci_function *f) {
 
 void vpci_header_init(struct vpci_function *f);
 /* Mappings, the device's command register and its interrupts follow what the guest has written. */
-void vpci_follow(struct vpci *vpci, struct vpci_function *f);
+void vpci_follow(struct vpci_function *f);
 /* The BAR that answers at GUEST, and the offset in it; NULL: none. */
 struct vpci_function *vpci_bar_find(struct vpci *vpci, u64 guest, u32 *index, u64 *offset);
 
 /* --- vpci_capabilities.c --- */
 
 /* Reads the device's lists and decides what the guest sees of them. */
-void vpci_capabilities_init(const struct vpci *vpci, struct vpci_function *f);
+void vpci_capabilities_init(struct vpci_function *f);
 
 /* --- vpci_msi.c --- */
 
 /* Off in the device, and every vector blocked. */
-void vpci_interrupts_off(struct vpci *vpci, struct vpci_function *f);
+void vpci_interrupts_off(struct vpci_function *f);
 /* Makes the device follow the guest's control words, as far as it can be reached. */
-void vpci_interrupts_update(struct vpci *vpci, struct vpci_function *f);
+void vpci_interrupts_update(struct vpci_function *f);
 /*
  * A naturally aligned access to the BAR with the table; WRITE: of *VALUE. False: OFFSET lies
  * outside the table.
  */
-bool vpci_msix_access(struct vpci *vpci, struct vpci_function *f, u64 offset, u8 width, bool write,
-		      u64 *value);
+bool vpci_msix_access(struct vpci_function *f, u64 offset, u8 width, bool write, u64 *value);
 /* Set up the registers of the capability at OFFSET, which has ROOM bytes; false: it is not shown. */
-bool vpci_msi_init(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room);
-bool vpci_msix_init(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room);
+bool vpci_msi_init(struct vpci_function *f, u32 offset, u32 room);
+bool vpci_msix_init(struct vpci_function *f, u32 offset, u32 room);

@@ -30,10 +30,9 @@ static bool is_enabled(const struct vpci_function *f, enum vpci_interrupts kind)
 }
 
 /* The device's control word. */
-static void set_control(struct vpci *vpci, struct vpci_function *f, enum vpci_interrupts kind,
-			u32 value) {
+static void set_control(struct vpci_function *f, enum vpci_interrupts kind, u32 value) {
 	if (f->capability[kind])
-		vpci_device_write(vpci, f, f->capability[kind] + PCI_MSI_CONTROL, 2, value);
+		vpci_device_write(f, f->capability[kind] + PCI_MSI_CONTROL, 2, value);
 }
 
 /* What the guest wants of vector INDEX. */
@@ -43,30 +42,28 @@ static u32 guest_word(const struct vpci_function *f, u32 index, enum vpci_word w
 	return f->msi_words[word] ? f->registers[f->msi_words[word] / 4].value : 0;
 }
 
-static void device_word_write(struct vpci *vpci, struct vpci_function *f, u32 index,
-			      enum vpci_word word, u32 value) {
+static void device_word_write(struct vpci_function *f, u32 index, enum vpci_word word, u32 value) {
 	u64 table = f->bars[f->msix_bar].host + f->msix_offset, wide = value;
 
 	if (f->live == VPCI_MSIX)
-		vpci_registers(vpci, table + index * MSIX_ENTRY_SIZE + word * sizeof(u32),
-			       sizeof(u32), true, &wide);
+		vpci_registers(f, table + index * MSIX_ENTRY_SIZE + word * sizeof(u32), sizeof(u32),
+			       true, &wide);
 	else if (f->msi_words[word])
-		vpci_device_write(vpci, f, f->msi_words[word], sizeof(u32), value);
+		vpci_device_write(f, f->msi_words[word], sizeof(u32), value);
 }
 
 /*
  * Points vector INDEX where the guest wants it, then tells the device. What the device sends is always
  * the same, so that a message on its way is not lost.
  */
-static void program(struct vpci *vpci, struct vpci_function *f, u32 index) {
+static void program(struct vpci_function *f, u32 index) {
 	struct msi_message message = vpci_interrupt_message(f, index);
 	u64 address = guest_word(f, index, VPCI_ADDRESS) |
 		      (u64)guest_word(f, index, VPCI_ADDRESS_HIGH) << 32;
 	bool masked = guest_word(f, index, VPCI_MASK) & VPCI_MASKED;
 
 	if (!masked) {
-		masked = !vpci_interrupt_route(vpci, f, index, address,
-					       guest_word(f, index, VPCI_DATA));
+		masked = !vpci_interrupt_route(f, index, address, guest_word(f, index, VPCI_DATA));
 		f->vectors[index].routed = !masked;
 		f->refused_interrupts += masked;
 	}
@@ -74,15 +71,15 @@ static void program(struct vpci *vpci, struct vpci_function *f, u32 index) {
 			     masked ? VPCI_MASKED : 0};
 
 	for (u32 w = 0; w < VPCI_WORDS; w++)
-		device_word_write(vpci, f, index, w, words[w]);
+		device_word_write(f, index, w, words[w]);
 }
 
-void vpci_interrupts_off(struct vpci *vpci, struct vpci_function *f) {
-	set_control(vpci, f, VPCI_MSI, 0);
-	set_control(vpci, f, VPCI_MSIX, MSIX_FUNCTION_MASK);
+void vpci_interrupts_off(struct vpci_function *f) {
+	set_control(f, VPCI_MSI, 0);
+	set_control(f, VPCI_MSIX, MSIX_FUNCTION_MASK);
 	for (u32 i = 0; i < f->vector_count; i++) {
 		if (f->vectors[i].routed)
-			vpci_interrupt_block(vpci, f, i);
+			vpci_interrupt_block(f, i);
 		f->vectors[i].routed = false;
 	}
 	f->live = VPCI_INTERRUPTS_OFF;
@@ -97,18 +94,18 @@ static enum vpci_interrupts wanted(const struct vpci_function *f) {
 	return is_enabled(f, VPCI_MSIX) && reachable ? VPCI_MSIX : VPCI_INTERRUPTS_OFF;
 }
 
-void vpci_interrupts_update(struct vpci *vpci, struct vpci_function *f) {
+void vpci_interrupts_update(struct vpci_function *f) {
 	enum vpci_interrupts next = wanted(f);
 
 	if (next != f->live) {
-		vpci_interrupts_off(vpci, f);
+		vpci_interrupts_off(f);
 		f->live = next;
 		if (next == VPCI_MSIX) /* there are tables that can be reached only then */
-			set_control(vpci, f, next, PCI_MSIX_ENABLE | MSIX_FUNCTION_MASK);
+			set_control(f, next, PCI_MSIX_ENABLE | MSIX_FUNCTION_MASK);
 		for (u32 i = 0; i < f->counts[next]; i++)
-			program(vpci, f, i);
+			program(f, i);
 	}
-	set_control(vpci, f, next, control(f, next));
+	set_control(f, next, control(f, next));
 }
 
 static void control_write(const struct vpci_access *access) {
@@ -118,12 +115,12 @@ static void control_write(const struct vpci_access *access) {
 	/* Both on at once is undefined: the second one stays off. */
 	if (is_enabled(f, VPCI_MSI) && is_enabled(f, VPCI_MSIX))
 		access->reg->value &= ~UPPER(enable_bits[msi ? VPCI_MSI : VPCI_MSIX]);
-	vpci_interrupts_update(access->vpci, f);
+	vpci_interrupts_update(f);
 }
 
 static void msi_write(const struct vpci_access *access) {
 	if (access->f->live == VPCI_MSI)
-		program(access->vpci, access->f, 0);
+		program(access->f, 0);
 }
 
 /* What both kinds have: a control word of which the guest sees SHOWN and writes WRITABLE. */
@@ -138,9 +135,9 @@ static void capability_init(struct vpci_function *f, enum vpci_interrupts kind, 
 	reg->write = control_write;
 }
 
-bool vpci_msi_init(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room) {
+bool vpci_msi_init(struct vpci_function *f, u32 offset, u32 room) {
 	static const u32 writable[] = {ALL_BITS, ALL_BITS, MSI_DATA_MASK, VPCI_MASKED};
-	u32 flags = vpci_device_read(vpci, f, offset + PCI_MSI_CONTROL, 2);
+	u32 flags = vpci_device_read(f, offset + PCI_MSI_CONTROL, 2);
 	bool wide = flags & PCI_MSI_64BIT, maskable = flags & PCI_MSI_VECTOR_MASKING;
 	u32 data = offset + PCI_MSI_ADDRESS + (wide ? 8 : 4);
 
@@ -159,9 +156,9 @@ bool vpci_msi_init(const struct vpci *vpci, struct vpci_function *f, u32 offset,
 	return true;
 }
 
-bool vpci_msix_init(const struct vpci *vpci, struct vpci_function *f, u32 offset, u32 room) {
-	u32 table = vpci_device_read(vpci, f, offset + PCI_MSIX_TABLE, 4);
-	u32 flags = vpci_device_read(vpci, f, offset + PCI_MSIX_CONTROL, 2);
+bool vpci_msix_init(struct vpci_function *f, u32 offset, u32 room) {
+	u32 table = vpci_device_read(f, offset + PCI_MSIX_TABLE, 4);
+	u32 flags = vpci_device_read(f, offset + PCI_MSIX_CONTROL, 2);
 	u32 index = table & MSIX_BAR_MASK, count = (flags & MSIX_COUNT_MASK) + 1;
 	u64 end = (u64)(table - index) + count * MSIX_ENTRY_SIZE;
 
@@ -177,8 +174,7 @@ bool vpci_msix_init(const struct vpci *vpci, struct vpci_function *f, u32 offset
 	return true;
 }
 
-bool vpci_msix_access(struct vpci *vpci, struct vpci_function *f, u64 offset, u8 width, bool write,
-		      u64 *value) {
+bool vpci_msix_access(struct vpci_function *f, u64 offset, u8 width, bool write, u64 *value) {
 	u64 at = offset - f->msix_offset;
 
 	if (offset < f->msix_offset || at >= f->counts[VPCI_MSIX] * MSIX_ENTRY_SIZE)
@@ -197,7 +193,7 @@ bool vpci_msix_access(struct vpci *vpci, struct vpci_function *f, u64 offset, u8
 			words[word + 1] = *value >> 32;
 		words[VPCI_MASK] &= VPCI_MASKED;
 		if (f->live == VPCI_MSIX)
-			program(vpci, f, index);
+			program(f, index);
 	}
 	return true;
 }

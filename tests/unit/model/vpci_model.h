@@ -292,8 +292,8 @@ static inline u8 *model_registers(struct model *m, u64 host, u8 width, u32 *func
 	return NULL;
 }
 
-void vpci_registers(struct vpci *vpci, u64 host, u8 width, bool write, u64 *value) {
-	struct model *m = model_of(vpci);
+void vpci_registers(const struct vpci_function *f, u64 host, u8 width, bool write, u64 *value) {
+	struct model *m = model_of(f->vpci);
 	u32 function;
 	u8 *registers = model_registers(m, host, width, &function);
 	bool asleep = model_is_asleep(m, function);
@@ -306,9 +306,8 @@ void vpci_registers(struct vpci *vpci, u64 host, u8 width, bool write, u64 *valu
 	memcpy(value, asleep ? &(u64){UINT64_MAX} : (void *)registers, width);
 }
 
-bool vpci_interrupt_route(struct vpci *vpci, const struct vpci_function *f, u32 index, u64 address,
-			  u32 data) {
-	struct model_function *to = &model_of(vpci)->functions[f->function];
+bool vpci_interrupt_route(const struct vpci_function *f, u32 index, u64 address, u32 data) {
+	struct model_function *to = &model_of(f->vpci)->functions[f->function];
 	struct interrupt_target target = {(u32)(address >> 12 & 0xff), (u8)data};
 
 	MODEL_CHECK(index < f->entry_count);
@@ -319,9 +318,9 @@ bool vpci_interrupt_route(struct vpci *vpci, const struct vpci_function *f, u32 
 	return to->routed[index];
 }
 
-void vpci_interrupt_block(struct vpci *vpci, const struct vpci_function *f, u32 index) {
+void vpci_interrupt_block(const struct vpci_function *f, u32 index) {
 	MODEL_CHECK(index < f->entry_count);
-	model_of(vpci)->functions[f->function].routed[index] = false;
+	model_of(f->vpci)->functions[f->function].routed[index] = false;
 }
 
 struct msi_message vpci_interrupt_message(const struct vpci_function *f, u32 index) {
