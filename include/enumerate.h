@@ -38,9 +38,9 @@ struct group_trust {
 };
 
 /*
- * Forms isolation groups from the functions, their ACS state, aliases and reserved regions: fills
- * groups and function.group. What is together does not depend on the order of functions; groups are
- * numbered in that order. False when the arena is full.
+ * Forms isolation groups from the functions (sorted), their ACS state, aliases and reserved regions:
+ * fills groups and function.group. What is together does not depend on which bus or device comes first.
+ * False when the arena is full.
  */
 bool groups_derive(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count);
 
@@ -48,7 +48,7 @@ bool groups_derive(struct inventory *inventory, const struct group_trust *trusts
  * The smallest set of ports that, were the file to trust them as well, would put the assignable
  * functions of GROUP into more than one group: their indexes, ascending, into PORTS. Returns their
  * number; 0 when no trust does that (bridges, aliases and reserved memory hold whatever is trusted),
- * when it takes more than LIMIT ports, or when the arena is full. TRUSTS are those that the
+ * when it takes more than LIMIT ports, or more than 63 fail, or when the arena is full. TRUSTS are those that the
  * groups were derived with. Changes neither the groups nor, in the end, the arena.
  */
 #define GROUP_SPLIT_MAX 32 /* more trust than anybody will write: all ports of a switch */

@@ -90,7 +90,8 @@ enum group_rule {
 struct group_reason {
 	enum group_rule rule;
 	u32 at; /* function to blame: index; may be NONE */
-	u32 first; /* two functions that this reason joins */
+	/* Two functions that this reason joins; of a device without ACS the first and the last. */
+	u32 first;
 	u32 second;
 };
 

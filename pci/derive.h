@@ -2,7 +2,7 @@
 #pragma once
 #include "scan.h"
 
-/* What derivation keeps of one function; in the first four, indexes of others or NONE. */
+/* What derivation keeps of one function: mostly indexes of others, or NONE. */
 struct node {
 	u32 first_child, last_child; /* by address */
 	u32 device; /* the first function of its device: itself for a virtual one */
@@ -11,6 +11,7 @@ struct node {
 	u32 with; /* what all below is joined with: this bridge, its first child, or NONE */
 	u32 carrier; /* the same, as the bridges above have it */
 	u32 failing; /* of a device: the first function that does not isolate, or NONE */
+	u32 told; /* of a device: the reason that names all of these, or NONE */
 	bool open; /* of a device: a function's ACS controls open all of it */
 	bool trusted;
 };
@@ -19,8 +20,7 @@ struct derivation {
 	struct inventory *inventory;
 	const struct pci_function *functions;
 	u32 count;
-	u32 *order; /* by address: a bridge comes before what is below it */
-	struct node *nodes;
+	struct node *nodes; /* a bridge comes before what is below it, as functions are sorted */
 	u32 *leader; /* union-find */
 	u32 *cause; /* the same for causes of one kind, so that no pair is named twice */
 	u32 *users; /* of each requester ID of a segment */

@@ -17,7 +17,7 @@
  */
 #define REASONS_EACH 6
 
-_Static_assert(4 * sizeof(struct pci_function) + 2 * (sizeof(struct node) + 3 * sizeof(u32) +
+_Static_assert(4 * sizeof(struct pci_function) + 2 * (sizeof(struct node) + 2 * sizeof(u32) +
 						      REASONS_EACH * sizeof(struct group_reason)) <=
 		       INVENTORY_BYTES_PER_FUNCTION,
 	       "what boot gives the arena");
@@ -76,14 +76,12 @@ static void port_rule(struct derivation *d, u32 f) {
 	struct node *n = &d->nodes[f];
 	u32 peer = f;
 
-	if (acs_isolates(port))
+	if (acs_isolates(port) || (n->trusted && n->first_child == NONE))
 		return;
 	if (n->trusted) {
 		/* As in Linux it stays with what is directly below: nobody can own a port. */
-		if (n->first_child != NONE) {
-			join(d->leader, f, n->first_child);
-			explain(d, GROUP_TRUSTED_PORT, f, f, n->first_child);
-		}
+		join(d->leader, f, n->first_child);
+		explain(d, GROUP_TRUSTED_PORT, f, f, n->first_child);
 		return;
 	}
 	if (port->pcie_type == PCIE_DOWNSTREAM_PORT && inside_switch(d, port)) {
@@ -164,20 +162,26 @@ static void device_rule(struct derivation *d, u32 f) {
 		join(d->leader, first, f);
 		take_below(d, GROUP_MULTIFUNCTION, f);
 	}
-	if (is_open(d, f))
+	if (is_open(d, f)) {
 		explain(d, GROUP_MULTIFUNCTION, f, f, d->nodes[f].peer);
-	else if (isolates(d, f))
+	} else if (isolates(d, f)) {
 		return;
-	else if (device->failing == NONE)
+	} else if (device->failing == NONE) {
 		device->failing = f;
-	else
+	} else if (device->told == NONE) {
+		device->told = d->reason_count;
 		tie(d, GROUP_MULTIFUNCTION, device->failing, device->failing, f);
+	} else {
+		join(d->leader, device->failing, f);
+		take_below(d, GROUP_MULTIFUNCTION, f);
+		d->reasons[device->told].second = f; /* one reason for all of them */
+	}
 }
 
 /* Joins what is below one bridge, down the tree; with SENDERS, only what a bridge makes one sender. */
 static void inherit(struct derivation *d, u32 *leader, bool senders) {
-	for (u32 i = 0; i < d->count; i++) {
-		u32 f = d->order[i], above = d->functions[f].parent;
+	for (u32 f = 0; f < d->count; f++) {
+		u32 above = d->functions[f].parent;
 		u32 inherited = above == NONE ? NONE : d->nodes[above].carrier;
 
 		if (inherited != NONE)
@@ -206,11 +210,11 @@ static void alias_rule(struct derivation *d) {
 	u16 ids[DMA_ALIASES_OWN], renamed;
 
 	inherit(d, d->cause, true); /* a bridge is the reason for what it does to requester IDs */
-	for (u32 i = 0; i < d->count; i++) {
-		u32 f = d->order[i], count = pci_own_aliases(&d->functions[f], ids);
+	for (u32 f = 0; f < d->count; f++) {
+		u32 count = pci_own_aliases(&d->functions[f], ids);
 
-		for (u32 k = 0; k < count; k++)
-			use(d, f, ids[k]);
+		for (u32 i = 0; i < count; i++)
+			use(d, f, ids[i]);
 		if (hides(d, f) && pci_bridge_alias(&d->functions[f], &renamed))
 			use(d, d->nodes[f].first_child, renamed);
 	}
@@ -231,25 +235,22 @@ static void region_rule(struct derivation *d) {
 	}
 }
 
-static void each_alone(u32 *leader, u32 count) {
-	for (u32 f = 0; f < count; f++)
-		leader[f] = f;
-}
-
 void derivation_run(struct derivation *d) {
 	d->reason_count = 0;
-	each_alone(d->leader, d->count);
-	each_alone(d->cause, d->count);
 	for (u32 f = 0; f < d->count; f++) {
-		d->nodes[f].with = d->nodes[f].failing = NONE;
-		d->nodes[f].open = false;
+		struct node *n = &d->nodes[f];
+
+		d->leader[f] = d->cause[f] = f;
+		n->with = n->failing = n->told = NONE;
+		n->open = false;
 	}
-	for (u32 i = 0; i < d->count; i++)
-		topology_rules(d, d->order[i]);
-	for (u32 i = 0; i < d->count; i++)
-		device_rule(d, d->order[i]);
+	for (u32 f = 0; f < d->count; f++)
+		topology_rules(d, f);
+	for (u32 f = 0; f < d->count; f++)
+		device_rule(d, f);
 	alias_rule(d);
-	each_alone(d->cause, d->count);
+	for (u32 f = 0; f < d->count; f++)
+		d->cause[f] = f;
 	region_rule(d);
 	inherit(d, d->leader, false);
 }
@@ -258,29 +259,24 @@ u32 derivation_leader(struct derivation *d, u32 f) {
 	return find(d->leader, f);
 }
 
-static u64 address_key(const struct inventory *inventory, u32 f) {
-	return pci_key(inventory->functions[f].address);
-}
-
-static u64 region_key(const struct inventory *inventory, u32 region) {
-	return inventory->regions[region].base;
-}
-
-/* Shell's, with Hibbard's gaps. Functions are sorted already: that costs one look each a pass. */
-static void sort(const struct inventory *inventory, u64 (*key)(const struct inventory *, u32),
-		 u32 *values, u32 count) {
+/* Regions that name a function, by base: Shell's sort, with Hibbard's gaps. */
+static void sort_regions(struct derivation *d) {
+	const struct reserved_region *regions = d->inventory->regions;
 	u32 gap = 1;
 
-	while (gap < count / 2)
+	for (u32 i = 0; i < d->inventory->region_count; i++)
+		if (regions[i].function != NONE && regions[i].base <= regions[i].limit)
+			d->regions[d->region_count++] = i;
+	while (gap < d->region_count / 2)
 		gap = 2 * gap + 1;
 	for (; gap; gap /= 2)
-		for (u32 i = gap; i < count; i++) {
-			u32 value = values[i], k = i;
+		for (u32 i = gap; i < d->region_count; i++) {
+			u32 region = d->regions[i], k = i;
 
-			for (; k >= gap && key(inventory, values[k - gap]) > key(inventory, value);
+			for (; k >= gap && regions[d->regions[k - gap]].base > regions[region].base;
 			     k -= gap)
-				values[k] = values[k - gap];
-			values[k] = value;
+				d->regions[k] = d->regions[k - gap];
+			d->regions[k] = region;
 		}
 }
 
@@ -288,17 +284,17 @@ static void sort(const struct inventory *inventory, u64 (*key)(const struct inve
 static void link(struct derivation *d) {
 	u32 device = NONE;
 
-	for (u32 i = 0; i < d->count; i++) {
-		u32 f = d->order[i];
+	for (u32 f = 0; f < d->count; f++) {
 		const struct pci_function *function = &d->functions[f];
 		struct node *n = &d->nodes[f];
 
+		*n = (struct node){
+			.first_child = NONE, .last_child = NONE, .device = f, .peer = NONE};
 		if (function->parent != NONE) {
 			struct node *above = &d->nodes[function->parent];
 
+			above->first_child = (u32)min_u64(above->first_child, f);
 			above->last_child = f;
-			if (above->first_child == NONE)
-				above->first_child = f;
 		}
 		if (function->physical != NONE)
 			continue;
@@ -307,8 +303,7 @@ static void link(struct derivation *d) {
 			continue;
 		}
 		n->device = n->peer = device;
-		if (d->nodes[device].peer == NONE)
-			d->nodes[device].peer = f;
+		d->nodes[device].peer = (u32)min_u64(d->nodes[device].peer, f);
 	}
 }
 
@@ -323,28 +318,15 @@ bool derivation_begin(struct derivation *d, struct inventory *inventory) {
 	arena->size -= d->scratch;
 	scratch = (struct arena){.base = arena->base + arena->size, .size = d->scratch};
 	d->nodes = arena_alloc(&scratch, count, sizeof(*d->nodes));
-	d->order = arena_alloc(&scratch, 3 * (size_t)count, sizeof(*d->order));
+	d->leader = arena_alloc(&scratch, 2 * (size_t)count, sizeof(*d->leader));
 	d->users = arena_alloc(&scratch, REQUESTER_IDS, sizeof(*d->users));
 	d->regions = arena_alloc(&scratch, inventory->region_count, sizeof(*d->regions));
 	d->reasons = arena_alloc(&scratch, (size_t)count * REASONS_EACH, sizeof(*d->reasons));
-	if (!d->nodes || !d->order || !d->users || !d->regions || !d->reasons)
+	if (!d->nodes || !d->leader || !d->users || !d->regions || !d->reasons)
 		return false;
-	d->leader = d->order + count;
 	d->cause = d->leader + count;
 	memset(d->users, 0xff, REQUESTER_IDS * sizeof(*d->users)); /* NONE */
-	for (u32 f = 0; f < count; f++) {
-		d->order[f] = f;
-		d->nodes[f] = (struct node){
-			.first_child = NONE, .last_child = NONE, .device = f, .peer = NONE};
-	}
-	sort(inventory, address_key, d->order, count);
-	for (u32 i = 0; i < inventory->region_count; i++) {
-		const struct reserved_region *r = &inventory->regions[i];
-
-		if (r->function != NONE && r->base <= r->limit)
-			d->regions[d->region_count++] = i;
-	}
-	sort(inventory, region_key, d->regions, d->region_count);
+	sort_regions(d);
 	link(d);
 	return true;
 }
@@ -354,11 +336,9 @@ void derivation_end(struct derivation *d) {
 }
 
 const char *derivation_trust(struct derivation *d, struct pci_address port) {
-	u32 f = 0;
+	u32 f = inventory_find(d->inventory, port);
 
-	while (f < d->count && pci_key(d->functions[f].address) != pci_key(port))
-		f++;
-	if (f == d->count)
+	if (f == NONE)
 		return "there is no such function";
 	if (!pci_is_port(&d->functions[f]))
 		return "it is no PCI Express port";
@@ -366,24 +346,21 @@ const char *derivation_trust(struct derivation *d, struct pci_address port) {
 	return NULL;
 }
 
-/* Numbers groups by their lowest address and hands out members and reasons. */
+/* Numbers groups by their lowest address, which their leader has, and hands out members and reasons. */
 static bool collect(struct derivation *d) {
 	struct inventory *inventory = d->inventory;
 	struct pci_function *functions = inventory->functions;
 	struct arena *arena = inventory->arena;
-	u32 *members = arena_alloc(arena, d->count, sizeof(*members));
+	u32 *members = arena_alloc(arena, d->count, sizeof(*members)), count = 0;
 	struct group_reason *reasons = arena_alloc(arena, d->reason_count, sizeof(*reasons));
-	u32 *number = d->cause, count = 0;
 
-	memset(number, 0xff, d->count * sizeof(*number)); /* NONE */
-	for (u32 i = 0; i < d->count; i++) {
-		u32 *of_leader = &number[find(d->leader, d->order[i])];
+	for (u32 f = 0; f < d->count; f++) {
+		u32 leader = find(d->leader, f);
 
-		if (*of_leader == NONE)
-			*of_leader = count++;
-		functions[d->order[i]].group = *of_leader;
+		functions[f].group = leader == f ? count++ : functions[leader].group;
 	}
 	struct group *groups = arena_alloc(arena, count, sizeof(*groups));
+
 	if (!members || !reasons || !groups)
 		return false;
 	for (u32 f = 0; f < d->count; f++)
@@ -395,8 +372,8 @@ static bool collect(struct derivation *d) {
 		groups[g].members = members += groups[g].member_count;
 		groups[g].reasons = reasons += groups[g].reason_count;
 	}
-	for (u32 i = d->count; i-- > 0;)
-		*--groups[functions[d->order[i]].group].members = d->order[i];
+	for (u32 f = d->count; f-- > 0;)
+		*--groups[functions[f].group].members = f;
 	for (u32 r = d->reason_count; r-- > 0;)
 		*--groups[functions[d->reasons[r].first].group].reasons = d->reasons[r];
 	inventory->groups = groups;

@@ -22,14 +22,32 @@ static void addresses(const struct inventory *inventory, const u32 *functions, u
 	putchar(']');
 }
 
+/* Those in between, of a device without ACS: functions are sorted, so only virtual ones get among them. */
+static void between(const struct inventory *inventory, const struct group_reason *reason) {
+	for (u32 f = reason->first + 1; f < reason->second; f++) {
+		const struct pci_function *function = &inventory->functions[f];
+
+		if (reason->rule != GROUP_MULTIFUNCTION || function->physical != NONE ||
+		    function->group != inventory->functions[reason->first].group ||
+		    function->address.bus != inventory->functions[reason->second].address.bus ||
+		    acs_isolates(function))
+			continue;
+		groups_json_address(inventory, f);
+		putchar(',');
+	}
+}
+
 void groups_json_reason(const struct inventory *inventory, const struct group_reason *reason) {
 	char text[REASON_SIZE];
 
 	printf("{\"rule\":\"%s\",\"at\":", group_rule_name(reason->rule));
 	groups_json_address(inventory, reason->at);
-	printf(",\"functions\":");
-	addresses(inventory, (const u32[]){reason->first, reason->second}, 2);
-	printf(",\"text\":");
+	printf(",\"functions\":[");
+	groups_json_address(inventory, reason->first);
+	putchar(',');
+	between(inventory, reason);
+	groups_json_address(inventory, reason->second);
+	printf("],\"text\":");
 	json_string(stdout, group_reason_text(inventory, reason, text, sizeof(text)));
 	putchar('}');
 }

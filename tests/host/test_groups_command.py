@@ -58,11 +58,20 @@ def test_console_form_is_json(bulkhead, bulkhead_json, name):
         if "trust" in group:
             lines.append(f"{head} trust {' '.join(group['trust'])} would split it")
         for reason in group["reasons"]:
-            assert set(reason) == {"rule", "at", "functions", "text"} and len(reason["functions"]) == 2
+            assert set(reason) == {"rule", "at", "functions", "text"} and set(reason["functions"]) <= set(group["functions"])
+            assert len(reason["functions"]) == 2 or reason["rule"] == "multifunction" and len(reason["functions"]) > 2
             assert re.fullmatch("[a-z]+(-[a-z]+)*", reason["rule"])
     assert text.splitlines() == lines
     assert [g["id"] for g in whole["groups"]] == list(range(len(whole["groups"])))
     assert "upper_bound" not in whole
+
+
+def test_one_reason_names_all_functions_of_a_device(bulkhead_json):
+    whole, = bulkhead_json("groups", *machine("q35-4"))
+    chipset, = (g for g in whole["groups"] if "0000:00:1f.0" in g["functions"])
+    reason, = chipset["reasons"]
+    assert reason["functions"] == chipset["functions"] == ["0000:00:1f.0", "0000:00:1f.2", "0000:00:1f.3"]
+    assert reason["text"].startswith("0000:00:1f.0 to 0000:00:1f.3 are functions of one device: ")
 
 
 @pytest.mark.parametrize("name", captured_machines())

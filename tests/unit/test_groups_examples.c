@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The worked examples of docs/groups.md, by row. A port that ends in + below has ACS, one that ends
- * in - has none. Each machine is derived in address order and in 20 shuffled ones.
+ * in - has none. Each machine is derived as it is and with 20 other orders of its buses and devices.
  */
 #include "topology.h"
 #include <setjmp.h>
@@ -98,7 +98,7 @@ static void row_4b_switch_with_acs_below_a_port_without(void **state) {
 	finish(a_switch(false, true, true), "RP,USP,DSP1,DSP2,A,B");
 }
 
-/* Row 5' is the same machine, children first: the shuffled orders. */
+/* Row 5' is the same machine, children first: no rule goes by that here. */
 static void row_5_and_5_prime_switch_without_acs(void **state) {
 	(void)state;
 	finish(a_switch(true, false, false), "RP|USP|DSP1,DSP2,A,B");

@@ -178,11 +178,11 @@ static void tie_as_told(u32 *leader, const struct group_reason *r) {
 	case GROUP_BRIDGE:
 	case GROUP_REAL_DMA:
 	case GROUP_ACS_MISSING: tie_below(leader, r->at, r->first); break;
-	case GROUP_MULTIFUNCTION:
-		for (u32 i = 0;
-		     acs_controls_fail(&f[r->at]) && i < machine->inventory.function_count; i++)
+	case GROUP_MULTIFUNCTION: /* all of the device, or those of it that do not isolate */
+		for (u32 i = 0; i < machine->inventory.function_count; i++)
 			if (f[i].physical == NONE &&
-			    same_device(&machine->inventory, &f[i], &f[r->at]))
+			    same_device(&machine->inventory, &f[i], &f[r->at]) &&
+			    (acs_controls_fail(&f[r->at]) || !acs_isolates(&f[i])))
 				tie(leader, i, r->at);
 		break;
 	default: break;

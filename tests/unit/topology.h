@@ -72,13 +72,16 @@ void topology_enumerate(struct topology *t);
 u32 topology_find(struct topology *t, const char *name);
 
 /*
- * Derives groups with TRUSTS, in array order and in 20 shuffled ones, which must agree about who is
- * together, and compares with EXPECTED: "RP0,A|RP1|B".
+ * Derives groups with TRUSTS, as the machine is and with other numbers for its buses and devices, which
+ * must agree about who is together, and compares with EXPECTED: "RP0,A|RP1|B".
  */
 void topology_expect(struct topology *t, const char *expected);
 void topology_expect_trusting(struct topology *t, const struct group_trust *trusts, u32 trust_count,
 			      const char *expected);
-/* The same derivation in shuffled order gives the same groups, each larger one with a reason. */
+/*
+ * With other numbers for its buses and devices, so that functions are found in another order, the same
+ * machine has the same groups, each larger one with a reason.
+ */
 void expect_order_free(const struct inventory *inventory, const struct group_trust *trusts,
 		       u32 trust_count);
 /* Whether the group of a function has a reason with this rule at the function of that name (NULL: any). */
