@@ -113,7 +113,6 @@ struct vpci {
 	u32 function_count;
 	u64 ecam_base;
 	u32 config_address; /* CF8 */
-	u64 ignored;
 };
 
 /*
@@ -154,8 +153,7 @@ void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width
  */
 bool vpci_is_trapped(const struct vpci_function *f, u32 bar);
 /* Ports 0xcf8-0xcff. */
-u32 vpci_port_read(struct vpci *vpci, u16 port, u8 width);
-void vpci_port_write(struct vpci *vpci, u16 port, u8 width, u32 value);
+void vpci_port(struct vpci *vpci, u16 port, u8 width, bool write, u32 *value);
 /*
  * A nested fault at GUEST; WRITE: of *VALUE. True when it lies in the ECAM or in an unmapped page of
  * a BAR.

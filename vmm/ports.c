@@ -36,10 +36,7 @@ static void access_port(struct partition *p, const struct vcpu_exit *exit, u32 *
 		else
 			*value = uart_read(&p->uart, (u8)uart);
 	} else if (port >= CONFIG_PORT_FIRST && port + width - 1 <= CONFIG_PORT_LAST) {
-		if (exit->write)
-			vpci_port_write(&p->vpci, port, width, *value);
-		else
-			*value = vpci_port_read(&p->vpci, port, width);
+		vpci_port(&p->vpci, port, width, exit->write, value);
 	} else if (!exit->write &&
 		   (port == GUEST_SLEEP_STATUS_PORT || port == GUEST_SLEEP_CONTROL_PORT)) {
 		*value = 0;

@@ -109,10 +109,8 @@ u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width) 
 void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width, u32 value) {
 	struct vpci_function *f = find_function(vpci, bus, devfn);
 
-	if (!f || !is_config_access(offset, width) || offset >= f->info->config_size) {
-		vpci->ignored++;
+	if (!f || !is_config_access(offset, width) || offset >= f->info->config_size)
 		return;
-	}
 	struct vpci_register *reg = &f->registers[offset / 4];
 	u32 shift = 8 * (offset & 3), mask = (u32)byte_mask(width) << shift;
 	struct vpci_access access = {f, reg, offset & ~3u, mask, value << shift & mask, reg->value};
@@ -124,32 +122,22 @@ void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width
 		f->ignored_writes++;
 }
 
-/* The port leads to the register whose address was written before. */
-static bool is_data_port(const struct vpci *vpci, u16 port) {
-	return (port & ~3u) == PCI_CONFIG_DATA_PORT && vpci->config_address & PCI_CONFIG_ENABLE;
-}
-
-u32 vpci_port_read(struct vpci *vpci, u16 port, u8 width) {
+void vpci_port(struct vpci *vpci, u16 port, u8 width, bool write, u32 *value) {
 	u32 address = vpci->config_address;
+	u8 bus = (u8)(address >> 16), devfn = (u8)(address >> 8);
+	u16 offset = (address & 0xfc) | (port & 3);
+	bool is_address = port == PCI_CONFIG_ADDRESS_PORT && width == 4;
+	/* It leads to the register whose address was written before. */
+	bool is_data = (port & ~3u) == PCI_CONFIG_DATA_PORT && address & PCI_CONFIG_ENABLE;
 
-	if (port == PCI_CONFIG_ADDRESS_PORT && width == 4)
-		return address;
-	if (!is_data_port(vpci, port))
-		return (u32)byte_mask(width);
-	return vpci_config_read(vpci, (u8)(address >> 16), (u8)(address >> 8),
-				(address & 0xfc) | (port & 3), width);
-}
-
-void vpci_port_write(struct vpci *vpci, u16 port, u8 width, u32 value) {
-	u32 address = vpci->config_address;
-
-	if (port == PCI_CONFIG_ADDRESS_PORT && width == 4)
-		vpci->config_address = value & CONFIG_ADDRESS_BITS;
-	else if (is_data_port(vpci, port))
-		vpci_config_write(vpci, (u8)(address >> 16), (u8)(address >> 8),
-				  (address & 0xfc) | (port & 3), width, value);
-	else
-		vpci->ignored++;
+	if (is_address && write)
+		vpci->config_address = *value & CONFIG_ADDRESS_BITS;
+	else if (is_data && write)
+		vpci_config_write(vpci, bus, devfn, offset, width, *value);
+	else if (is_data)
+		*value = vpci_config_read(vpci, bus, devfn, offset, width);
+	else if (!write)
+		*value = is_address ? address : (u32)byte_mask(width);
 }
 
 static void bar_access(struct vpci_function *f, u32 bar, u64 offset, u8 width, bool write,

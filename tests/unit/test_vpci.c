@@ -89,17 +89,28 @@ static void test_bus(void **state) {
 	assert_int_equal(get(0, 0, 3), 0xffffff);
 }
 
+static u32 port_in(u16 port, u8 width) {
+	u32 value = 0;
+
+	vpci_port(&m.vpci, port, width, false, &value);
+	return value;
+}
+
+static void port_out(u16 port, u8 width, u32 value) {
+	vpci_port(&m.vpci, port, width, true, &value);
+}
+
 static void test_ways_to_config(void **state) {
 	u64 value;
 
 	(void)state;
-	vpci_port_write(&m.vpci, 0xcf8, 4, 0x80000000 | 1 << 11 | 0x08);
-	assert_int_equal(vpci_port_read(&m.vpci, 0xcf8, 4), 0x80000808);
-	assert_int_equal(vpci_port_read(&m.vpci, 0xcfc, 4), 0x01080202);
-	assert_int_equal(vpci_port_read(&m.vpci, 0xcfe, 2), 0x0108);
-	assert_int_equal(vpci_port_read(&m.vpci, 0xcfe, 4), UINT32_MAX);
-	vpci_port_write(&m.vpci, 0xcf8, 4, 1 << 11);
-	assert_int_equal(vpci_port_read(&m.vpci, 0xcfc, 4), UINT32_MAX);
+	port_out(0xcf8, 4, 0x80000000 | 1 << 11 | 0x08);
+	assert_int_equal(port_in(0xcf8, 4), 0x80000808);
+	assert_int_equal(port_in(0xcfc, 4), 0x01080202);
+	assert_int_equal(port_in(0xcfe, 2), 0x0108);
+	assert_int_equal(port_in(0xcfe, 4), UINT32_MAX);
+	port_out(0xcf8, 4, 1 << 11);
+	assert_int_equal(port_in(0xcfc, 4), UINT32_MAX);
 	assert_int_equal(load(MODEL_ECAM + (1 << 15) + 8, 4), 0x01080202);
 	assert_int_equal(load(MODEL_ECAM + (1 << 15) + 0x1a4, 4), 0x12345678);
 	store(MODEL_ECAM + (1 << 15) + 0x3c, 1, 0x2a);

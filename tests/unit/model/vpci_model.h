@@ -579,9 +579,9 @@ static inline void model_run(struct model *m, const u8 *bytes, size_t count) {
 					  1 << (operation >> 3) % 3, value);
 			break;
 		case 3:
-			vpci_port_write(&m->vpci, 0xcf8 + (place & 7), operation >> 3, value);
+			vpci_port(&m->vpci, 0xcf8 + (place & 7), operation >> 3, true, &value);
 			break;
-		case 4: vpci_port_read(&m->vpci, offset, operation >> 3); break;
+		case 4: vpci_port(&m->vpci, offset, operation >> 3, false, &value); break;
 		case 5:
 			vpci_mmio(&m->vpci, model_guest_address(m, place, value), operation >> 3,
 				  false, &wide);
