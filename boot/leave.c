@@ -16,10 +16,9 @@ void devices_quiesce(void) {
 
 	if (!EFI_ERROR(firmware.services->LocateHandleBuffer(ByProtocol, &guid, NULL, &count,
 							     &handles))) {
-		for (UINTN i = 0; i < count; i++) {
+		for (UINTN i = 0; i < count; i++)
 			if (firmware_protocol(handles[i], guid))
 				firmware.services->DisconnectController(handles[i], NULL, NULL);
-		}
 		firmware.services->FreePool(handles);
 	}
 	for (u32 i = 0; i < boot.inventory.function_count; i++) {

@@ -31,32 +31,17 @@ static const struct vcpu_ops *const processor_kinds[] = {&svm_ops};
 #define TOPOLOGY_BITS BITS(4, 0)
 #define TOPOLOGY_COUNT BITS(15, 0)
 
-static bool is_maker(const struct vcpu_ops *ops) {
-	struct cpuid id = cpuid(0, 0);
-	u32 name[] = {id.ebx, id.edx, id.ecx};
-
-	return !memcmp(name, ops->makers[0], sizeof(name)) ||
-	       !memcmp(name, ops->makers[1], sizeof(name));
-}
-
 /* NULL: one that can do everything; else what it lacks. Without vcpu_ops that is too much. */
 static const char *choose_processor_kind(void) {
-	static char words[256] =
-		"SVM of AMD's and Hygon's processors is what is supported: this one is "
-		"another maker's";
-	struct text_buffer buffer;
+	static char words[256];
+	struct text_buffer buffer = text_buffer(words, sizeof(words));
 
-	for (u32 i = 0; i < ARRAY_SIZE(processor_kinds); i++) {
-		if (!is_maker(processor_kinds[i]))
-			continue;
-		text_buffer_init(&buffer, words, sizeof(words));
-		if (!(cpuid(1, 0).ecx & CPUID_X2APIC))
-			text_print(&buffer.sink,
-				   "this processor has no x2APIC, or firmware hides it: "
-				   "switch on x2APIC in the firmware's settings");
-		else if (processor_kinds[i]->check(&buffer.sink))
+	if (!(cpuid(1, 0).ecx & CPUID_X2APIC))
+		text_print(&buffer.sink, "this processor has no x2APIC, or firmware hides it: "
+					 "switch on x2APIC in the firmware's settings");
+	for (u32 i = 0; !words[0] && !boot.vcpu_ops && i < ARRAY_SIZE(processor_kinds); i++)
+		if (processor_kinds[i]->check(&buffer.sink))
 			boot.vcpu_ops = processor_kinds[i];
-	}
 	return words[0] ? words : NULL;
 }
 
@@ -151,9 +136,8 @@ static bool read_images(void) {
 /* NULL: every unit can do what is needed; else which one cannot, and why. */
 static const char *probe_units(void) {
 	static char words[512];
-	struct text_buffer reason;
+	struct text_buffer reason = text_buffer(words, sizeof(words));
 
-	text_buffer_init(&reason, words, sizeof(words));
 	return iommu_probe(&boot.iommu, &boot.inventory, &reason.sink) ? NULL : words;
 }
 

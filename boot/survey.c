@@ -11,11 +11,10 @@
 static char *print(const struct survey_facts *facts) {
 	for (u64 bytes = TEXT_FIRST; bytes <= TEXT_LAST; bytes *= 4) {
 		char *text = firmware_allocate(bytes, UINT64_MAX);
-		struct text_buffer buffer;
-
 		if (!text)
 			break;
-		text_buffer_init(&buffer, text, bytes);
+		struct text_buffer buffer = text_buffer(text, bytes);
+
 		if (facts) {
 			text_print(&buffer.sink, "bulkhead: version %s\n", BULKHEAD_VERSION);
 			survey_print(&boot.inventory, facts, true, &buffer.sink);

@@ -67,7 +67,6 @@ enum exit_reason {
 	EXIT_NMI, /* kick */
 	EXIT_ICR,
 	EXIT_APIC, /* other trapped local APIC registers */
-	EXIT_HYPERCALL,
 	EXIT_XSETBV,
 	EXIT_INSTRUCTION, /* instructions that are not offered */
 	EXIT_EXCEPTION,
@@ -120,7 +119,6 @@ struct vcpu {
 
 struct vcpu_ops {
 	const char *name; /* "amd-svm" */
-	const char *makers[2]; /* CPUID's vendor strings */
 	u64 efer; /* bits that a guest may set */
 	const struct table_format *nested_format;
 	unsigned int (*nested_leaf_level)(void);

@@ -31,6 +31,8 @@ static inline u32 pci_key(struct pci_address a) {
 #define PCI_TEXT_SIZE 16
 /* "0000:01:00.0" into TEXT of PCI_TEXT_SIZE bytes; returns TEXT. */
 char *pci_text(char *text, struct pci_address address);
+/* The same in memory of its own, which lasts as long as the block it stands in. */
+#define ADDRESS(address) pci_text((char[PCI_TEXT_SIZE]){0}, address)
 
 /*
  * The way to configuration space: ECAM, CF8/CFC, a dump, sysfs or a test. OFFSET < 4096, WIDTH 1, 2
@@ -43,11 +45,6 @@ struct pci_access {
 		      u8 width, u32 value);
 	/* Largest offset that can be reached for this function: 256 or 4096. */
 	u32 (*space)(const struct pci_access *access, struct pci_address address);
-	/*
-	 * For chipsets that have controls elsewhere: clears and sets bits of a register in memory, and
-	 * returns what it has then. NULL: there is no way to it.
-	 */
-	u32 (*change_memory)(u64 address, u32 clear, u32 set);
 	void *context;
 };
 

@@ -17,7 +17,9 @@ struct text_buffer {
 	bool truncated;
 };
 
-void text_buffer_init(struct text_buffer *buffer, char *data, size_t size);
+struct text_buffer text_buffer(char *data, size_t size);
+/* One with memory of its own, which lasts as long as the block it stands in. */
+#define TEXT_BUFFER(bytes) text_buffer((char[bytes]){0}, bytes)
 
 /*
  * Formats %s %.*s %% and %u %x: these with l or ll, '#' for 0x, and a width that is filled up with

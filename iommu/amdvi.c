@@ -144,12 +144,11 @@ static bool interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 first
 		wide.high = target->vector | high << AMDVI_IRTE128_DESTINATION_HIGH_SHIFT;
 		narrow = (u32)wide.low | (u32)target->vector << AMDVI_IRTE32_VECTOR_SHIFT;
 	}
-	for (u32 i = first; i < first + count; i++) {
+	for (u32 i = first; i < first + count; i++)
 		if (unit->features & AMDVI_FEATURE_GA)
 			amdvi_store_half(&table->wide[i], wide);
 		else
 			__atomic_store_n(&table->narrow[i], narrow, __ATOMIC_RELEASE);
-	}
 	return amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | requester_id, 0) &&
 	       amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | requester_id, 0);
 }

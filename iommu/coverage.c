@@ -111,7 +111,6 @@ static void settle(struct coverage *coverage) {
 	struct inventory *inventory = coverage->inventory;
 	const char *signature = coverage->start.signature;
 	bool uncovered = false;
-	char text[PCI_TEXT_SIZE];
 
 	for (u32 i = 0; i < inventory->function_count; i++) {
 		struct pci_function *f = &inventory->functions[i];
@@ -125,7 +124,7 @@ static void settle(struct coverage *coverage) {
 		f->table_alias = coverage->claims[i].alias;
 		if (claim->unit == CLAIM_CONFLICT)
 			inventory_warn(inventory, "%s: %s is claimed by more than one unit",
-				       signature, pci_text(text, f->address));
+				       signature, ADDRESS(f->address));
 	}
 	if (uncovered)
 		inventory_warn(inventory,

@@ -16,10 +16,10 @@ static void buffer_put(struct text_sink *sink, const char *bytes, size_t count) 
 	buffer->data[buffer->length] = '\0';
 }
 
-void text_buffer_init(struct text_buffer *buffer, char *data, size_t size) {
-	*buffer = (struct text_buffer){.sink.put = buffer_put, .data = data, .size = size};
+struct text_buffer text_buffer(char *data, size_t size) {
 	if (size)
 		data[0] = '\0';
+	return (struct text_buffer){.sink.put = buffer_put, .data = data, .size = size};
 }
 
 #define WIDTH_LIMIT 64
@@ -115,7 +115,7 @@ char *text_format(char *data, size_t size, const char *format, ...) {
 	struct text_buffer buffer;
 	va_list arguments;
 
-	text_buffer_init(&buffer, data, size);
+	buffer = text_buffer(data, size);
 	va_start(arguments, format);
 	text_print_list(&buffer.sink, format, arguments);
 	va_end(arguments);

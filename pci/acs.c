@@ -56,7 +56,7 @@ static bool has_targets(const struct inventory *inventory, const struct pci_func
 static void enable(struct inventory *inventory, const struct pci_access *access,
 		   struct pci_function *f) {
 	u32 wanted = wanted_control(f), refused;
-	char address[PCI_TEXT_SIZE], words[ACS_WORDS_SIZE];
+	char words[ACS_WORDS_SIZE];
 	struct text_buffer buffer;
 
 	f->acs_control = (u16)wanted;
@@ -72,33 +72,26 @@ static void enable(struct inventory *inventory, const struct pci_access *access,
 	}
 	if (!refused)
 		return;
-	text_buffer_init(&buffer, words, sizeof(words));
+	buffer = text_buffer(words, sizeof(words));
 	acs_say(refused, &buffer.sink);
-	inventory_warn(inventory, "%s: ACS does not take what was written: %s",
-		       pci_text(address, f->address), words);
+	inventory_warn(inventory, "%s: ACS does not take what was written: %s", ADDRESS(f->address),
+		       words);
 }
 
 void acs_enable(struct inventory *inventory, const struct pci_access *access) {
-	for (u32 i = 0; i < inventory->function_count; i++) {
-		struct pci_function *f = &inventory->functions[i];
-
-		if (f->acs)
-			enable(inventory, access, f);
-		else if (f->quirks & QUIRK_PCH_PORT)
-			rootport_enable(inventory, access, f);
-	}
+	for (u32 i = 0; i < inventory->function_count; i++)
+		if (inventory->functions[i].acs)
+			enable(inventory, access, &inventory->functions[i]);
 }
 
 void acs_restore(struct inventory *inventory, const struct pci_access *access) {
 	for (u32 i = 0; i < inventory->function_count; i++) {
 		struct pci_function *f = &inventory->functions[i];
 
-		if (f->acs) {
-			config_write(access, f->address, acs_control_offset(f), 2, f->acs_firmware);
-			f->acs_control = f->acs_firmware;
-		} else if (f->quirks & QUIRK_PCH_PORT) {
-			rootport_restore(access, f);
-		}
+		if (!f->acs)
+			continue;
+		config_write(access, f->address, acs_control_offset(f), 2, f->acs_firmware);
+		f->acs_control = f->acs_firmware;
 	}
 }
 

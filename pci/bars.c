@@ -49,7 +49,6 @@ void bars_read_at(struct inventory *inventory, const struct pci_access *access,
 		  u32 control, u32 decode) {
 	u32 before = config_read(access, f->address, control, 2);
 	bool size = access->write && may_size(f);
-	char text[PCI_TEXT_SIZE];
 
 	if (size)
 		config_write(access, f->address, control, 2, before & ~decode);
@@ -60,7 +59,7 @@ void bars_read_at(struct inventory *inventory, const struct pci_access *access,
 		if (!bar->is_64bit || ++i < count)
 			continue;
 		inventory_warn(inventory, "%s: BAR %u claims 64 bits, but is the last one",
-			       pci_text(text, f->address), i - 1);
+			       ADDRESS(f->address), i - 1);
 		*bar = (struct pci_bar){0};
 	}
 	if (size)

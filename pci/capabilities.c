@@ -85,7 +85,6 @@ static bool is_cxl_cache(const struct walk *w) {
 /* Keeps where the first capability of each kind stands. */
 static void walk_list(struct inventory *inventory, struct pci_function *f, struct walk w) {
 	u32 limit = w.extended ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
-	char text[PCI_TEXT_SIZE];
 
 	while (advance(&w)) {
 		f->cxl_cache |= is_cxl_cache(&w);
@@ -103,7 +102,7 @@ static void walk_list(struct inventory *inventory, struct pci_function *f, struc
 				inventory_warn(
 					inventory,
 					"%s: capability 0x%x at 0x%x reaches beyond its space",
-					pci_text(text, f->address), w.id, w.offset);
+					ADDRESS(f->address), w.id, w.offset);
 		}
 	}
 }

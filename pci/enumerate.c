@@ -50,9 +50,8 @@ static void follow_bridge(struct scan *s, u32 index) {
 	u32 secondary = f->secondary_bus, subordinate = f->subordinate_bus;
 	u32 above = s->bridge[f->address.bus];
 	bool nested = true;
-	char text[PCI_TEXT_SIZE];
+	const char *text = ADDRESS(f->address);
 
-	pci_text(text, f->address);
 	if (!secondary && !subordinate)
 		return; /* firmware did not number it */
 	if (secondary <= f->address.bus || subordinate < secondary || !s->reachable[secondary] ||

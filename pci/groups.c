@@ -387,11 +387,10 @@ bool groups_derive(struct inventory *inventory, const struct group_trust *trusts
 
 	for (u32 i = 0; good && i < trust_count; i++) {
 		const char *why_void = derivation_trust(&d, trusts[i].port);
-		char text[PCI_TEXT_SIZE];
 
 		if (why_void)
 			inventory_warn(inventory, "trust in %s is void: %s",
-				       pci_text(text, trusts[i].port), why_void);
+				       ADDRESS(trusts[i].port), why_void);
 	}
 	if (good)
 		derivation_run(&d);

@@ -5,8 +5,7 @@
 #define WARNING_SIZE 256
 
 void inventory_warn(struct inventory *inventory, const char *format, ...) {
-	char line[WARNING_SIZE];
-	struct text_buffer buffer;
+	struct text_buffer buffer = TEXT_BUFFER(WARNING_SIZE);
 	va_list arguments;
 
 	if (!inventory->warnings)
@@ -18,11 +17,10 @@ void inventory_warn(struct inventory *inventory, const char *format, ...) {
 
 	if (index >= INVENTORY_WARNINGS)
 		return;
-	text_buffer_init(&buffer, line, sizeof(line));
 	va_start(arguments, format);
 	text_print_list(&buffer.sink, format, arguments);
 	va_end(arguments);
-	const char *kept = arena_text(inventory->arena, line, buffer.length);
+	const char *kept = arena_text(inventory->arena, buffer.data, buffer.length);
 
 	inventory->warnings[index].text = kept ? kept : "(no memory for text)";
 }

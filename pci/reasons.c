@@ -76,9 +76,8 @@ char *group_reason_text(const struct inventory *inventory, const struct group_re
 	const struct pci_function *second = &functions[reason->second];
 	/* Whose fault it is, as far as it is anybody's. */
 	const struct pci_function *at = reason->at == NONE ? first : &functions[reason->at];
-	struct text_buffer buffer;
+	struct text_buffer buffer = text_buffer(text, size);
 
-	text_buffer_init(&buffer, text, size);
 	for (const char *words = words_of(reason, at, second); *words; words++)
 		switch (*words) {
 		case '@': text_print(&buffer.sink, "%s", ADDRESS(at->address)); break;

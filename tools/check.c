@@ -67,12 +67,11 @@ int command_check(int argc, char **argv) {
 	size_t length;
 	bool good = false;
 
-	for (int i = 0; i < argc; i++) {
+	for (int i = 0; i < argc; i++)
 		if (argv[i][0] != '-' && !path)
 			path = argv[i];
 		else if (!machine_option(&options, argc, argv, &i))
 			return COMMAND_WRONG_USE;
-	}
 	if (!path)
 		return COMMAND_WRONG_USE;
 	text = read_file(path, &length);

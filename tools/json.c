@@ -6,12 +6,11 @@ void json_bytes(FILE *out, const void *bytes, size_t count) {
 	const unsigned char *text = bytes;
 
 	putc('"', out);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		if (text[i] < ' ' || text[i] > '~')
 			fprintf(out, "\\u%04x", text[i]);
 		else
 			fprintf(out, text[i] == '"' || text[i] == '\\' ? "\\%c" : "%c", text[i]);
-	}
 	putc('"', out);
 }
 

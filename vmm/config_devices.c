@@ -185,11 +185,8 @@ static void say_reasons(const struct inventory *inventory, const struct group *g
 static void check_group(struct config *config, const struct partition_plan *plan,
 			const struct group *group) {
 	const struct owner *owners = config->owners, *first = NULL, *other = NULL;
-	char data[LIST_SIZE], because[BECAUSE_SIZE];
-	struct text_buffer missing, text;
+	struct text_buffer missing = TEXT_BUFFER(LIST_SIZE), text = TEXT_BUFFER(BECAUSE_SIZE);
 
-	text_buffer_init(&missing, data, sizeof(data));
-	text_buffer_init(&text, because, sizeof(because));
 	for (u32 i = 0; i < group->member_count; i++) {
 		u32 member = group->members[i];
 		const struct owner *owner = &owners[member];
@@ -217,9 +214,9 @@ static void check_group(struct config *config, const struct partition_plan *plan
 			   "give the whole group to one partition: there, ",
 			   other->plan->name, NAME(config, other - owners), other->at.line);
 	else if (missing.length < PCI_TEXT_SIZE)
-		text_print(&text.sink, "add `device = %s`, or ", data);
+		text_print(&text.sink, "add `device = %s`, or ", missing.data);
 	config_report(config, first->at, GROUP_SPLIT, NAME(config, first - owners),
-		      (u32)(group - config->inventory->groups), data, plan->name, because,
+		      (u32)(group - config->inventory->groups), missing.data, plan->name, text.data,
 		      NAME(config, first - owners));
 }
 

@@ -68,7 +68,6 @@ __attribute__((format(printf, 4, 5))) void config_report(struct config *config, 
 char *config_shown(char *shown, size_t size, const char *text);
 /* A text that lives as long as the block it stands in. */
 #define SHOWN(text) config_shown((char[64]){0}, 64, text)
-#define ADDRESS(address) pci_text((char[PCI_TEXT_SIZE]){0}, address)
 
 /* config_plan.c: as arena_alloc(), but a full arena is noted. */
 void *config_alloc(struct config *config, size_t count, size_t size);

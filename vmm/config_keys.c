@@ -179,33 +179,13 @@ _Static_assert(ARRAY_SIZE(keys) <= KEYS_MAX, "a line for each key");
 /* By section_kind. */
 static const char *const titles[] = {"", "", "[hypervisor]", "[partition NAME]"};
 
-/* At most two letters differ, in one place. */
-static bool is_near(const char *a, const char *b) {
-	size_t length[] = {strlen(a), strlen(b)};
-	size_t shorter = min_u64(length[0], length[1]), same = 0, tail = 0;
-
-	while (same < shorter && a[same] == b[same])
-		same++;
-	while (tail < shorter - same && a[length[0] - tail - 1] == b[length[1] - tail - 1])
-		tail++;
-	return same + tail + 2 >= max_u64(length[0], length[1]) && same + tail != 0;
-}
-
-/* ELSEWHERE is the key of that name in another section, or NULL. A slip of the pen counts as the key that was meant. */
+/* ELSEWHERE is the key of that name in another section, or NULL. */
 static void report_unknown(const struct entry *e, const struct key *elsewhere) {
 	enum section_kind section = e->config->section;
-	const char *fix = elsewhere ? "move it to" : "remove it, or write a key of";
-	const char *right = titles[elsewhere ? elsewhere->section : section];
 
-	for (u32 i = 0; i < ARRAY_SIZE(keys) && !elsewhere; i++) {
-		if (keys[i].section != section || !is_near(e->key, keys[i].name))
-			continue;
-		fix = "did you mean";
-		right = keys[i].name;
-		e->config->seen[i] = e->key_at.line;
-	}
-	config_report(e->config, e->key_at, KEY_UNKNOWN, SHOWN(e->key), titles[section], fix,
-		      right);
+	config_report(e->config, e->key_at, KEY_UNKNOWN, SHOWN(e->key), titles[section],
+		      elsewhere ? "move it to" : "remove it, or write a key of",
+		      titles[elsewhere ? elsewhere->section : section]);
 }
 
 void config_read_entry(struct entry *e) {

@@ -28,10 +28,9 @@ void vpci_unmap(struct vpci *vpci, u64 guest, u64 length) {
 	struct partition *p = owner(vpci);
 
 	page_tables_unmap(&p->nested, guest, length);
-	for (u32 i = 0; i < p->vcpu_count; i++) {
+	for (u32 i = 0; i < p->vcpu_count; i++)
 		if (p->vcpus[i].mode == VCPU_RUNNING)
 			vcpu_request(&p->vcpus[i], REQUEST_FLUSH);
-	}
 }
 
 void vpci_registers(const struct vpci_function *f, u64 host, u8 width, bool write, u64 *value) {

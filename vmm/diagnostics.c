@@ -10,19 +10,17 @@ static bool stands_before(struct place a, struct place b) {
 void config_report(struct config *config, struct place at, const char *rule, const char *text,
 		   ...) {
 	struct diagnostics *diagnostics = config->diagnostics;
-	char data[MESSAGE_SIZE];
-	struct text_buffer buffer;
+	struct text_buffer buffer = TEXT_BUFFER(MESSAGE_SIZE);
 	va_list arguments;
 
 	if (diagnostics->count == diagnostics->capacity) {
 		diagnostics->dropped++;
 		return;
 	}
-	text_buffer_init(&buffer, data, sizeof(data));
 	va_start(arguments, text);
 	text_print_list(&buffer.sink, text, arguments);
 	va_end(arguments);
-	char *first = arena_text(config->arena, data, buffer.length);
+	char *first = arena_text(config->arena, buffer.data, buffer.length);
 
 	config->exhausted |= !first;
 	if (!first)

@@ -4,7 +4,6 @@
 #define MEMORY_LEAST (64 * MIB)
 #define MEMORY_MOST (512 * MIB)
 #define WORDS_SIZE 512
-#define ADDRESS(address) pci_text((char[PCI_TEXT_SIZE]){0}, address)
 
 /* Chipset: management, SMBus, flash, memory, ISA and the like, timers and the like. The last row is all else. */
 static const struct device_kind kinds[] = {

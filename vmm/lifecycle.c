@@ -49,17 +49,15 @@ void partition_stop(struct partition *p, const char *failure) {
 }
 
 bool partition_fail(struct partition *p, const char *format, ...) {
-	char words[sizeof(p->failure_text)];
-	struct text_buffer buffer;
+	struct text_buffer buffer = TEXT_BUFFER(sizeof(p->failure_text));
 	va_list arguments;
 
-	text_buffer_init(&buffer, words, sizeof(words));
 	va_start(arguments, format);
 	text_print_list(&buffer.sink, format, arguments);
 	va_end(arguments);
 	spin_lock(&p->lock);
 	if (!p->failure_text[0])
-		memcpy(p->failure_text, words, sizeof(words));
+		memcpy(p->failure_text, buffer.data, sizeof(p->failure_text));
 	spin_unlock(&p->lock);
 	partition_stop(p, p->failure_text);
 	return false;

@@ -37,17 +37,15 @@ bool machine_check(struct text_sink *sink) {
 					       .initrd = boot.images[i].initrd,
 					       .cmdline = p->cmdline,
 					       .map = &sketch.map};
-		char words[256];
-		struct text_buffer reason;
+		struct text_buffer reason = TEXT_BUFFER(256);
 
-		text_buffer_init(&reason, words, sizeof(words));
 		guest_memory_plan(&sketch, &boot.inventory, guest_ecam_base(&boot.inventory));
 		if (!image_check(&request, &reason.sink)) {
 			text_print(
 				sink,
 				"bulkhead.conf:%u:1: error[image]: partition \"%s\": %s\n"
 				"bulkhead.conf:%u:1:   fix: give it another image, or more memory\n",
-				p->at.line, p->name, words, p->at.line);
+				p->at.line, p->name, reason.data, p->at.line);
 			good = false;
 		}
 	}
@@ -86,18 +84,16 @@ static void choose_monitor(void) {
 
 /* On the boot processor, with our own tables; all others wait in cpu_main(). */
 void machine_ready(void) {
-	char words[256];
-	struct text_buffer reason;
+	struct text_buffer reason = TEXT_BUFFER(256);
 
-	text_buffer_init(&reason, words, sizeof(words));
 	if (!map_units())
 		panic("no memory left for tables");
 	mask_lines();
 	if (boot.inventory.unit_count && !iommu_start(&boot.iommu, &boot.pool, &reason.sink))
-		panic("%s", words);
+		panic("%s", reason.data);
 	cpu_here()->online = 1;
 	if (!partitions_create(&reason.sink))
-		panic("%s", words);
+		panic("%s", reason.data);
 	choose_monitor();
 	say("memory: %llu KiB of %llu KiB for tables and state in use",
 	    boot.pool.next * PAGE_SIZE / KIB, boot.pool.pages * PAGE_SIZE / KIB);
@@ -105,14 +101,12 @@ void machine_ready(void) {
 }
 
 _Noreturn void machine_start(void) {
-	char words[256];
-	struct text_buffer reason;
+	struct text_buffer reason = TEXT_BUFFER(256);
 
 	machine.ecam_base = guest_ecam_base(&boot.inventory);
 	console_init(boot.plan.console_port);
-	text_buffer_init(&reason, words, sizeof(words));
 	cpus_start(&reason.sink);
-	panic("%s", words);
+	panic("%s", reason.data);
 }
 
 static void run_partition(struct cpu *cpu) {

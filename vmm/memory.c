@@ -93,10 +93,9 @@ void guest_memory_plan(struct partition *p, const struct inventory *inventory, u
 	for (u32 i = 0; i < p->plan->function_count; i++) {
 		const struct pci_function *f = &inventory->functions[p->plan->functions[i]];
 
-		for (u32 b = 0; b < PCI_BARS; b++) {
+		for (u32 b = 0; b < PCI_BARS; b++)
 			if (f->bars[b].size && !f->bars[b].io && f->bars[b].base)
 				hole = min_u64(hole, f->bars[b].base);
-		}
 	}
 	p->low_bytes = min_u64(p->plan->memory_bytes, ALIGN_DOWN(hole, LARGE_PAGE_SIZE));
 	end = FOUR_GIB + p->plan->memory_bytes - p->low_bytes;

@@ -31,10 +31,9 @@ static u32 requester_of(struct pci_address requester) {
 		u64 count = min_u64(pci_dma_aliases(inventory, i, aliases, GROUP_ALIASES),
 				    GROUP_ALIASES);
 
-		for (u64 j = 0; j < count && !pci_is_bridge(&inventory->functions[i]); j++) {
+		for (u64 j = 0; j < count && !pci_is_bridge(&inventory->functions[i]); j++)
 			if (pci_key(aliases[j]) == pci_key(requester))
 				function = i;
-		}
 	}
 	return function;
 }
@@ -56,26 +55,24 @@ static void throttle(u32 function) {
 	const struct pci_function *f = &boot.inventory.functions[function];
 	struct iommu_unit *unit = f->unit == NONE ? NULL : &boot.iommu.units[f->unit];
 	u32 command = config->read(config, f->address, PCI_COMMAND, 2);
-	char address[PCI_TEXT_SIZE];
 
 	config->write(config, f->address, PCI_COMMAND, 2, command & ~(u32)PCI_COMMAND_BUS_MASTER);
 	if (unit && unit->ops->silence)
 		unit->ops->silence(unit, pci_requester_id(f->address));
 	say("fault: device %s: more than %u faults, its bus mastering is now off",
-	    pci_text(address, f->address), FAULTS_SHOWN);
+	    ADDRESS(f->address), FAULTS_SHOWN);
 }
 
 static void report(void *context, const struct iommu_fault *fault) {
 	u32 function = requester_of(fault->requester);
 	struct partition *p = function == NONE ? NULL : owner_of(function);
 	u32 count = count_of(function, fault);
-	char address[PCI_TEXT_SIZE];
 
 	(void)context;
 	if (count <= FAULTS_SHOWN)
 		say("fault: partition %s device %s %s 0x%016lx: %s", p ? p->plan->name : "none",
-		    pci_text(address, fault->requester), access_names[fault->access],
-		    fault->address, fault->reason);
+		    ADDRESS(fault->requester), access_names[fault->access], fault->address,
+		    fault->reason);
 	if (count == FAULTS_SHOWN && function == NONE)
 		say("fault: further faults of unknown devices are not shown");
 	else if (count == FAULTS_SHOWN)

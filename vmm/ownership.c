@@ -6,16 +6,14 @@
 
 static bool reset_functions(struct partition *p) {
 	const struct inventory *inventory = &boot.inventory;
-	char address[PCI_TEXT_SIZE];
 
 	for (u32 i = 0; i < p->plan->function_count; i++) {
 		u32 function = p->plan->functions[i];
 
 		pci_open_path(inventory, function, boot.config);
 		if (!pci_reset_function(inventory, function, boot.config, cpu_delay))
-			return partition_fail(
-				p, "device %s did not come back from its reset",
-				pci_text(address, inventory->functions[function].address));
+			return partition_fail(p, "device %s did not come back from its reset",
+					      ADDRESS(inventory->functions[function].address));
 	}
 	return true;
 }

@@ -47,11 +47,10 @@ static bool map_trapped_registers(const struct partition *p) {
 	for (u32 i = 0; i < p->vpci.function_count; i++) {
 		const struct vpci_function *f = &p->vpci.functions[i];
 
-		for (u32 b = 0; b < PCI_BARS; b++) {
+		for (u32 b = 0; b < PCI_BARS; b++)
 			if (vpci_is_trapped(f, b) &&
 			    !map_registers(f->bars[b].host, f->bars[b].size))
 				return false;
-		}
 	}
 	return true;
 }
@@ -105,10 +104,9 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 
 /* A processor that did not start: the others see the stop and finish the partition. */
 static void check_processors(struct partition *p) {
-	for (u32 i = 0; i < p->vcpu_count; i++) {
+	for (u32 i = 0; i < p->vcpu_count; i++)
 		if (!p->vcpus[i].cpu->online)
 			partition_fail(p, "its processor %u did not start", p->plan->cpus[i]);
-	}
 	if (!p->vcpus_running)
 		partition_finish(p);
 }
@@ -117,21 +115,19 @@ static void check_processors(struct partition *p) {
 static void report_trust(const struct group_trust *trust) {
 	const struct inventory *inventory = &boot.inventory;
 	u32 port = inventory_find(inventory, trust->port);
-	char address[PCI_TEXT_SIZE];
 
-	say("trust: port %s: %s", pci_text(address, trust->port), trust->reason);
+	say("trust: port %s: %s", ADDRESS(trust->port), trust->reason);
 	for (u32 i = 0; i < boot.plan.partition_count; i++) {
 		const struct partition_plan *p = machine.partitions[i].plan;
 		bool below = false;
 
-		for (u32 f = 0; f < p->function_count; f++) {
+		for (u32 f = 0; f < p->function_count; f++)
 			for (u32 at = p->functions[f]; at != NONE;
 			     at = inventory->functions[at].parent)
 				below |= at == port;
-		}
 		if (below)
 			say("trust: partition %s is not fully isolated: it relies on port %s",
-			    p->name, address);
+			    p->name, ADDRESS(trust->port));
 	}
 }
 
@@ -158,9 +154,8 @@ bool partitions_create(struct text_sink *reason) {
 }
 
 struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id) {
-	for (u32 i = 0; i < partition->vcpu_count; i++) {
+	for (u32 i = 0; i < partition->vcpu_count; i++)
 		if (partition->vcpus[i].cpu->apic_id == apic_id)
 			return &partition->vcpus[i];
-	}
 	return NULL;
 }

@@ -30,17 +30,15 @@ static void access_port(struct partition *p, const struct vcpu_exit *exit, u32 *
 	u8 width = exit->width;
 
 	spin_lock(&p->lock);
-	if (uart < UART_PORTS && width == 1) {
-		if (exit->write)
-			uart_write(&p->uart, (u8)uart, (u8)*value);
-		else
-			*value = uart_read(&p->uart, (u8)uart);
-	} else if (port >= CONFIG_PORT_FIRST && port + width - 1 <= CONFIG_PORT_LAST) {
+	if (uart < UART_PORTS && width == 1 && exit->write)
+		uart_write(&p->uart, (u8)uart, (u8)*value);
+	else if (uart < UART_PORTS && width == 1)
+		*value = uart_read(&p->uart, (u8)uart);
+	else if (port >= CONFIG_PORT_FIRST && port + width - 1 <= CONFIG_PORT_LAST)
 		vpci_port(&p->vpci, port, width, exit->write, value);
-	} else if (!exit->write &&
-		   (port == GUEST_SLEEP_STATUS_PORT || port == GUEST_SLEEP_CONTROL_PORT)) {
+	else if (!exit->write &&
+		 (port == GUEST_SLEEP_STATUS_PORT || port == GUEST_SLEEP_CONTROL_PORT))
 		*value = 0;
-	}
 	spin_unlock(&p->lock);
 }
 

@@ -85,7 +85,6 @@ static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 		else
 			inject_fault(vcpu);
 		break;
-	case EXIT_HYPERCALL:
 	case EXIT_INSTRUCTION: vcpu_inject(vcpu, EXCEPTION_UD, false, 0); break;
 	case EXIT_EXCEPTION:
 		if (exit->vector == EXCEPTION_MC)

@@ -62,13 +62,11 @@ bool partition_load(struct partition *p, struct vcpu_state *state) {
 				       .cmdline = p->plan->cmdline,
 				       .map = &p->map,
 				       .rsdp = GUEST_ACPI_BASE};
-	char words[sizeof(p->failure_text)];
-	struct text_buffer reason;
+	struct text_buffer reason = TEXT_BUFFER(sizeof(p->failure_text));
 
-	text_buffer_init(&reason, words, sizeof(words));
 	vcpu_reset_state(state);
 	if (!place_tables(p))
 		return partition_fail(p, "its ACPI tables do not fit");
 	return image_load(&request, &p->memory, state, &reason.sink) ||
-	       partition_fail(p, "%s", words);
+	       partition_fail(p, "%s", reason.data);
 }

@@ -9,7 +9,6 @@ static const char *const exit_names[EXIT_REASONS] = {
 	[EXIT_NMI] = "nmi",
 	[EXIT_ICR] = "icr",
 	[EXIT_APIC] = "apic",
-	[EXIT_HYPERCALL] = "hypercall",
 	[EXIT_XSETBV] = "xsetbv",
 	[EXIT_INSTRUCTION] = "instruction",
 	[EXIT_EXCEPTION] = "exception",
@@ -20,12 +19,11 @@ static const char *const exit_names[EXIT_REASONS] = {
 
 /* "exits 12 io 3 msr 4 ..." */
 static void print_counts(const u64 *exits, char *line, size_t size) {
-	struct text_buffer buffer;
+	struct text_buffer buffer = text_buffer(line, size);
 	u64 total = 0;
 
 	for (u32 i = 0; i < EXIT_NONE; i++)
 		total += exits[i];
-	text_buffer_init(&buffer, line, size);
 	text_print(&buffer.sink, "exits %lu", total);
 	for (u32 i = 0; i < EXIT_NONE; i++)
 		text_print(&buffer.sink, " %s %lu", exit_names[i], exits[i]);

@@ -3,7 +3,6 @@
 #include "reset.h"
 
 #define WORDS_SIZE 512
-#define ADDRESS(address) pci_text((char[PCI_TEXT_SIZE]){0}, address)
 
 static void print_addresses(const struct inventory *inventory, const u32 *functions, u32 count,
 			    struct text_sink *out) {

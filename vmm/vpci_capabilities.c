@@ -134,10 +134,9 @@ static bool claim(struct vpci_function *f, const struct list *list, u32 index) {
 	const u16 *place = (const u16 *)((const char *)f->info + c->inventory);
 
 	regs->hidden = 0;
-	for (u32 i = 0; i < list->count; i++) {
+	for (u32 i = 0; i < list->count; i++)
 		if (list->offset[i] > offset)
 			end = (u32)min_u64(end, list->offset[i]);
-	}
 	if (c->id && c->length <= end - offset && (!c->inventory || *place == offset) &&
 	    (!c->init || c->init(f, offset, end - offset))) {
 		for (u32 i = 0; c->registers && i < c->length / 4u; i++)

@@ -38,10 +38,9 @@ void cpu_wake(struct cpu *cpu) {
 }
 
 static bool any_vector(u32 first) {
-	for (u32 i = 0; i < VECTOR_WORDS; i++) {
+	for (u32 i = 0; i < VECTOR_WORDS; i++)
 		if (msr_read(first + i))
 			return true;
-	}
 	return false;
 }
 
@@ -63,14 +62,13 @@ void cpu_drain_apic(struct cpu *cpu) {
 	mask_sources();
 	msr_write(X2APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
 	msr_write(X2APIC_TPR, 0);
-	for (u32 round = 0; round < DRAIN_ROUNDS; round++) {
+	for (u32 round = 0; round < DRAIN_ROUNDS; round++)
 		if (any_vector(X2APIC_ISR))
 			msr_write(X2APIC_EOI, 0);
 		else if (any_vector(X2APIC_IRR))
 			__asm__ volatile("sti; nop; nop; cli" ::: "memory");
 		else
 			break;
-	}
 }
 
 void cpu_delay(u32 milliseconds) {

@@ -51,11 +51,10 @@ bool guest_msr_is_passed(u32 index, bool write) {
 		return has_spec_ctrl();
 	if (index == MSR_PRED_CMD)
 		return write && has_prediction_barrier();
-	for (u32 i = 0; i < ARRAY_SIZE(passed); i++) {
+	for (u32 i = 0; i < ARRAY_SIZE(passed); i++)
 		if (index >= passed[i].first && index <= passed[i].last &&
 		    passed[i].rights & (write ? PASS_WRITE : PASS_READ))
 			return true;
-	}
 	return false;
 }
 
@@ -66,10 +65,9 @@ static bool is_quiet(u32 index) {
 		MSR_SYSCFG,    MSR_NB_CFG,  MSR_INTERRUPT_PENDING, MSR_LS_CFG,
 	};
 
-	for (u32 i = 0; i < ARRAY_SIZE(quiet); i++) {
+	for (u32 i = 0; i < ARRAY_SIZE(quiet); i++)
 		if (quiet[i] == index)
 			return true;
-	}
 	return false;
 }
 

@@ -72,11 +72,10 @@ u64 paging_root(void) {
 static bool map_missing(u64 from, u64 end, unsigned int access) {
 	u64 to, size, entry;
 
-	for (; from < end; from += PAGE_SIZE) {
+	for (; from < end; from += PAGE_SIZE)
 		if (!page_tables_find(&host_tables, from, &to, &size, &entry) &&
 		    !page_tables_map(&host_tables, from, from, PAGE_SIZE, access))
 			return false;
-	}
 	return true;
 }
 

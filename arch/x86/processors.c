@@ -24,10 +24,9 @@ struct cpu *cpu_by_index(u32 index) {
 struct cpu *cpu_here(void) {
 	u32 apic_id = (u32)msr_read(X2APIC_ID);
 
-	for (u32 i = 0; i < cpu_total; i++) {
+	for (u32 i = 0; i < cpu_total; i++)
 		if (cpus[i].apic_id == apic_id)
 			return &cpus[i];
-	}
 	return NULL;
 }
 
@@ -121,10 +120,9 @@ static bool cpu_start(struct cpu *cpu) {
 
 static void boot_processor(struct cpu *cpu) {
 	cpu_load(cpu);
-	for (u32 i = 0; i < cpu_total; i++) {
+	for (u32 i = 0; i < cpu_total; i++)
 		if (&cpus[i] != cpu && !cpu_start(&cpus[i]))
 			say("warning: cpu %u (apic 0x%x) did not start", i, cpus[i].apic_id);
-	}
 	machine_ready();
 	run(cpu);
 }

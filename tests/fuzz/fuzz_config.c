@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 		demand(i == 0 || d[-1].at.line < d->at.line ||
 		       (d[-1].at.line == d->at.line && d[-1].at.column <= d->at.column));
 	}
-	text_buffer_init(&buffer, printed, sizeof(printed));
+	buffer = text_buffer(printed, sizeof(printed));
 	diagnostics_print(&diagnostics, "f", "", &buffer.sink);
 	return 0;
 }

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 		.rsdp = GUEST_ACPI_BASE,
 	};
 
-	text_buffer_init(&reason, words, sizeof(words));
+	reason = text_buffer(words, sizeof(words));
 	if (!image_check(&request, &reason.sink)) {
 		require(reason.length > 0);
 		return 0;

@@ -21,7 +21,7 @@ static bool read_machine(struct inventory *inventory) {
 	unsigned int bus, devfn, class_code, secondary, subordinate, id;
 	char line[128];
 
-	while (fgets(line, sizeof(line), stdin)) {
+	while (fgets(line, sizeof(line), stdin))
 		if (sscanf(line, "function %x %x %x %x %x", &bus, &devfn, &class_code, &secondary,
 			   &subordinate) == 5 &&
 		    inventory->function_count < FUNCTIONS)
@@ -41,7 +41,6 @@ static bool read_machine(struct inventory *inventory) {
 				(struct ioapic_info){.id = id, .unit = NONE};
 		else
 			return false;
-	}
 	return true;
 }
 

@@ -57,16 +57,14 @@ static void run_one(struct amdvi_model *model, const u64 *command) {
 		break;
 	case 2: model->device_cached[id] = false; break;
 	case 3:
-		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++) {
+		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++)
 			if (model->pages[i].domain == domain && command[1] == 0x7ffffffffffff003ull)
 				model->pages[i].valid = false;
-		}
 		break;
 	case 5:
-		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++) {
+		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++)
 			if (model->interrupts[i].requester == id)
 				model->interrupts[i].valid = false;
-		}
 		break;
 	case 8:
 		memset(model->pages, 0, sizeof(model->pages));
@@ -109,10 +107,9 @@ static bool all_blocked(struct amdvi_model *model) {
 		if (((*entry)[0] & ~ADDRESS) != (3ull | 4ull << 9) || ((*entry)[1] & ~0xffffull) ||
 		    (*entry)[2] != 1 || (*entry)[3])
 			return false;
-		for (u32 i = 0; i < 512 && !id; i++) {
+		for (u32 i = 0; i < 512 && !id; i++)
 			if (root[i])
 				return false;
-		}
 	}
 	return true;
 }
@@ -301,9 +298,8 @@ u32 amdvi_model_written(const struct amdvi_model *model, u32 offset) {
 }
 
 u32 amdvi_model_position(const struct amdvi_model *model, u32 offset, u32 n) {
-	for (u32 i = 0; i < model->write_count; i++) {
+	for (u32 i = 0; i < model->write_count; i++)
 		if (model->writes[i].offset == offset && !n--)
 			return i;
-	}
 	return UINT32_MAX;
 }

@@ -176,10 +176,9 @@ static void cold_start_writes_in_the_manuals_order(void **state) {
 			n++;
 	}
 	assert_true(n >= 4);
-	for (u32 offset = 0; offset <= 0x28; offset += 8) {
+	for (u32 offset = 0; offset <= 0x28; offset += 8)
 		if (offset != CONTROL)
 			assert_true(amdvi_model_position(&model, offset, 0) < on);
-	}
 	assert_int_equal(model.registers[TABLE] & 0xfff, 0x1ff);
 	assert_int_equal(model.registers[0x20 / 8], 0);
 	assert_int_equal(model.registers[0x28 / 8], 0);
@@ -679,9 +678,8 @@ static void a_log_that_ran_over_says_so_and_goes_on(void **state) {
 		one_event(2ull << 60 | NIC, i);
 	for (u32 i = 0; i < 300; i++)
 		amdvi_model_event(&model, 2ull << 60 | NIC, i);
-	while (amdvi_ops.next_fault(&unit, &fault)) {
+	while (amdvi_ops.next_fault(&unit, &fault))
 		assert_int_equal(fault.address, found++);
-	}
 	assert_int_equal(found, 255);
 	assert_int_equal(model.registers[STATUS / 8] & BIT(0), 0);
 	assert_int_equal(one_event(2ull << 60 | NIC, 0x77).address, 0x77);
@@ -713,14 +711,14 @@ static void the_machine_is_probed_started_and_drained(void **state) {
 	char words[200];
 
 	(void)state;
-	text_buffer_init(&buffer, words, sizeof(words));
+	buffer = text_buffer(words, sizeof(words));
 	assert_false(iommu_probe(&iommu, &inventory, &buffer.sink));
 	assert_non_null(strstr(words, "interrupts cannot be remapped"));
 	inventory.interrupt_remapping = true;
 	inventory.unit_count = IOMMU_UNITS_MAX + 1;
 	assert_false(iommu_probe(&iommu, &inventory, &buffer.sink));
 	inventory.unit_count = 1;
-	text_buffer_init(&buffer, words, sizeof(words));
+	buffer = text_buffer(words, sizeof(words));
 	model.registers[0x30 / 8] = ~0ull;
 	assert_false(iommu_probe(&iommu, &inventory, &buffer.sink));
 	assert_non_null(strstr(words, "unit 0, amd-vi at 0x"));

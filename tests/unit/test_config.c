@@ -164,7 +164,7 @@ static char printed[65536];
 static const char *print(struct machine *m) {
 	struct text_buffer buffer;
 
-	text_buffer_init(&buffer, printed, sizeof(printed));
+	buffer = text_buffer(printed, sizeof(printed));
 	diagnostics_print(&m->diagnostics, "bulkhead.conf", "", &buffer.sink);
 	return printed;
 }
@@ -301,9 +301,10 @@ static void syntax_errors(void **state) {
 	expect(m, PARTITION "console = com1\n", "key-unknown@5:1");
 	assert_non_null(strstr(print(m), "fix: move it to `[hypervisor]`"));
 	expect(m, PARTITION "wibble = com1\n", "key-unknown@5:1");
-	/* A slip of the pen is told, and the key counts as written. */
-	expect(m, "[partition a]\ncpus = 0\nmemory = 64M\nkernal = vmlinuz\n", "key-unknown@4:1");
-	assert_string_equal(m->diagnostics.entries[0].fix, "did you mean `kernel`");
+	expect(m, "[partition a]\ncpus = 0\nmemory = 64M\nkernal = vmlinuz\n",
+	       "key-missing@1:1 key-unknown@4:1");
+	assert_string_equal(m->diagnostics.entries[1].fix,
+			    "remove it, or write a key of `[partition NAME]`");
 	expect(m, "[partition a]\n", "key-missing@1:1 key-missing@1:1 key-missing@1:1");
 	/* What was written badly is not missing as well. */
 	expect(m, "[partition a]\ncpus 1\nmemory 1G\nkernel = \"k\n",
@@ -745,7 +746,7 @@ static void an_error_puts_the_prefix_before_each_line(void **state) {
 	struct text_buffer buffer;
 
 	expect(m, "", "no-partition@1:1");
-	text_buffer_init(&buffer, printed, sizeof(printed));
+	buffer = text_buffer(printed, sizeof(printed));
 	diagnostics_print(&m->diagnostics, "f", "bulkhead: ", &buffer.sink);
 	assert_string_equal(printed,
 			    "bulkhead: f:1:1: error[no-partition]: the file has no partition, so "

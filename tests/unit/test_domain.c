@@ -132,10 +132,9 @@ static int setup(void **state) {
 static u32 requesters_in(const struct dma_domain *of) {
 	u32 count = 0;
 
-	for (u32 unit = 0; unit < 2; unit++) {
+	for (u32 unit = 0; unit < 2; unit++)
 		for (u32 id = 0; id < 65536; id++)
 			count += told[unit][id] == of;
-	}
 	return count;
 }
 

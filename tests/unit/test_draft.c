@@ -44,7 +44,7 @@ static void expect_good(const struct inventory *inventory, const char *text, str
 	if (config_plan(text, strlen(text), inventory, &lookup, inventory->arena, plan,
 			&diagnostics))
 		return;
-	text_buffer_init(&buffer, words, sizeof(words));
+	buffer = text_buffer(words, sizeof(words));
 	diagnostics_print(&diagnostics, "draft.conf", "", &buffer.sink);
 	fputs(text, stderr);
 	fail_msg("%s", words);
@@ -56,7 +56,7 @@ static char *print(void (*printer)(struct inventory *inventory, struct text_sink
 	char *text = malloc(TEXT_BYTES);
 	size_t used = inventory->arena->used;
 
-	text_buffer_init(&buffer, text, TEXT_BYTES);
+	buffer = text_buffer(text, TEXT_BYTES);
 	printer(inventory, &buffer.sink);
 	assert_false(buffer.truncated);
 	assert_int_equal(inventory->arena->used, used);

@@ -46,14 +46,14 @@ static void put(u32 offset, u64 value, u32 count) {
 static bool check(void) {
 	struct text_buffer buffer;
 
-	text_buffer_init(&buffer, reason, sizeof(reason));
+	buffer = text_buffer(reason, sizeof(reason));
 	return image_check(&request, &buffer.sink);
 }
 
 static bool load(void) {
 	struct text_buffer buffer;
 
-	text_buffer_init(&buffer, reason, sizeof(reason));
+	buffer = text_buffer(reason, sizeof(reason));
 	return image_load(&request, &ram.memory, &state, &buffer.sink);
 }
 

@@ -81,7 +81,7 @@ static void a_buffer_never_overflows(void **state) {
 	(void)state;
 	for (size_t size = 1; size <= sizeof(data); size++) {
 		memset(data, '#', sizeof(data));
-		text_buffer_init(&buffer, data, size);
+		buffer = text_buffer(data, size);
 		text_print(&buffer.sink, "%s%03u", "abc", 7u);
 		assert_int_equal(buffer.length, size <= 6 ? size - 1 : 6);
 		assert_memory_equal(data, "abc007", buffer.length);
@@ -90,7 +90,7 @@ static void a_buffer_never_overflows(void **state) {
 		for (size_t i = size; i < sizeof(data); i++)
 			assert_int_equal(data[i], '#');
 	}
-	text_buffer_init(&buffer, NULL, 0);
+	buffer = text_buffer(NULL, 0);
 	text_print(&buffer.sink, "abc");
 	assert_true(buffer.truncated);
 }

@@ -664,9 +664,8 @@ static void records_come_in_order_round_the_ring(void **state) {
 		assert_true(unit.ops->next_fault(&unit, &fault));
 		assert_int_equal(pci_requester_id(fault.requester), seen++);
 		model_fault((u16)made++, 0, 2, true);
-		while (unit.ops->next_fault(&unit, &fault)) {
+		while (unit.ops->next_fault(&unit, &fault))
 			assert_int_equal(pci_requester_id(fault.requester), seen++);
-		}
 		assert_int_equal(made, seen);
 	}
 	/* A unit may begin a new run anywhere: FRI says where. */

@@ -286,10 +286,9 @@ static void run_iotlb(u64 low) {
 		event("iotlb-all");
 	else
 		event("iotlb(%u)", did);
-	for (u32 i = 0; i < CACHED_PAGES; i++) {
+	for (u32 i = 0; i < CACHED_PAGES; i++)
 		if (all || pages[i].did == did)
 			pages[i].valid = false;
-	}
 	if (all) {
 		REQUIRE(model.context_clean, "IOTLB invalidated before the context cache");
 		model.iotlb_clean = true;

@@ -39,7 +39,6 @@ static enum exit_reason reason_of(u64 code) {
 	switch (code) {
 	case VMEXIT_NMI: return EXIT_NMI;
 	case VMEXIT_CPUID: return EXIT_CPUID;
-	case VMEXIT_VMMCALL: return EXIT_HYPERCALL;
 	case VMEXIT_XSETBV: return EXIT_XSETBV;
 	case VMEXIT_SHUTDOWN: return EXIT_SHUTDOWN;
 	case VMEXIT_INVALID: return EXIT_INVALID;
@@ -47,6 +46,7 @@ static enum exit_reason reason_of(u64 code) {
 	case VMEXIT_INVD:
 	case VMEXIT_INVLPGA:
 	case VMEXIT_VMRUN:
+	case VMEXIT_VMMCALL:
 	case VMEXIT_RDPRU: return EXIT_INSTRUCTION;
 	default:
 		if ((code >= VMEXIT_VMLOAD && code <= VMEXIT_SKINIT) ||

@@ -4,10 +4,8 @@
 /* Each processor runs one guest only: one identifier serves all (0 is the host's). */
 #define GUEST_ASID 1
 #define IO_PERMISSION_PAGES 3
-
-/* AMD64 APM volume 2, section 15.11: read and write side by side, range after range. */
-static const struct msr_map_layout msr_layout = {
-	.pages = 2, .ranges = 3, .range_bits = 0x4000, .register_bits = 2, .write_bits = 1};
+#define MSR_PERMISSION_PAGES 2
+#define MSRS_PER_RANGE 0x2000
 
 static void intercepts(struct vmcb *vmcb) {
 	/*
@@ -38,6 +36,25 @@ static u64 io_permissions(struct page_pool *pool) {
 	return (uintptr_t)map;
 }
 
+/* Section 15.11: read and write side by side, range after range. One map serves every partition. */
+static u64 msr_permissions(struct page_pool *pool) {
+	static const u32 first[] = {0, 0xc0000000, 0xc0010000};
+	static u8 *map;
+
+	if (map)
+		return (uintptr_t)map;
+	map = page_pool_take(pool, MSR_PERMISSION_PAGES);
+	if (map)
+		memset(map, 0xff, MSR_PERMISSION_PAGES * PAGE_SIZE);
+	for (u32 bit = 0; map && bit < ARRAY_SIZE(first) * MSRS_PER_RANGE * 2; bit++) {
+		u32 index = bit / 2, range = index / MSRS_PER_RANGE;
+
+		if (guest_msr_is_passed(first[range] + index % MSRS_PER_RANGE, bit % 2))
+			map[bit / 8] &= (u8) ~(1u << bit % 8);
+	}
+	return (uintptr_t)map;
+}
+
 bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root) {
 	struct vmcb *vmcb = page_pool_take(pool, 1);
 
@@ -46,7 +63,7 @@ bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root) {
 		return false;
 	intercepts(vmcb);
 	vmcb->io_permissions = io_permissions(pool);
-	vmcb->msr_permissions = guest_msr_map(pool, &msr_layout);
+	vmcb->msr_permissions = msr_permissions(pool);
 	vmcb->asid = GUEST_ASID;
 	vmcb->nested_control = VMCB_NESTED_PAGING;
 	vmcb->nested_cr3 = nested_root;

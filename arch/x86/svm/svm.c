@@ -10,7 +10,7 @@
 static bool svm_check(struct text_sink *reason) {
 	if (!(cpuid(0x80000001, 0).ecx & CPUID_SVM)) {
 		text_print(reason, "this processor has no SVM, or firmware hides it: switch on SVM "
-				   "(virtualisation) in the firmware's settings");
+				   "(AMD's virtualisation) in the firmware's settings");
 	} else if (msr_read(MSR_VM_CR) & VM_CR_SVMDIS) {
 		text_print(reason, "firmware has disabled SVM (VM_CR.SVMDIS): switch on SVM "
 				   "(virtualisation) in the firmware's settings");
@@ -50,7 +50,6 @@ extern const struct table_format x86_format;
 
 const struct vcpu_ops svm_ops = {
 	.name = "amd-svm",
-	.makers = {"AuthenticAMD", "HygonGenuine"},
 	.efer = EFER_SCE | EFER_LME | EFER_NXE | EFER_FFXSR | EFER_TCE | EFER_AUTOIBRS,
 	.nested_format = &x86_format,
 	.nested_leaf_level = svm_nested_leaf_level,

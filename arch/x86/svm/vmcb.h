@@ -84,8 +84,7 @@ _Static_assert(sizeof(struct segment) == 16 && offsetof(struct segment, base) ==
 	       "segments are kept as the VMCB has them");
 
 struct vmcb {
-	u32 intercept_cr;
-	u32 intercept_dr;
+	u8 reserved_000[8];
 	u32 intercept_exceptions;
 	u32 intercept_1;
 	u32 intercept_2;
@@ -106,12 +105,9 @@ struct vmcb {
 	u8 reserved_098[0xa8 - 0x98];
 	u64 event_injection;
 	u64 nested_cr3;
-	u64 lbr_control;
-	u64 clean;
+	u8 reserved_0b8[0xc8 - 0xb8];
 	u64 next_rip;
-	u8 fetched_count;
-	u8 fetched[15];
-	u8 reserved_0e0[0x400 - 0xe0];
+	u8 reserved_0d0[0x400 - 0xd0];
 
 	/* State save area. */
 	struct segment segments[SEG_GS + 1], gdtr, ldtr, idtr, tr;
@@ -133,14 +129,10 @@ struct vmcb {
 };
 _Static_assert(sizeof(struct vmcb) == 0x1000, "one page");
 _Static_assert(offsetof(struct vmcb, io_permissions) == 0x40, "IOPM_BASE_PA");
-_Static_assert(offsetof(struct vmcb, exit_code) == 0x70, "EXITCODE");
 _Static_assert(offsetof(struct vmcb, event_injection) == 0xa8, "EVENTINJ");
 _Static_assert(offsetof(struct vmcb, next_rip) == 0xc8, "nRIP");
 _Static_assert(offsetof(struct vmcb, segments) == 0x400, "state save area");
 _Static_assert(offsetof(struct vmcb, efer) == 0x4d0, "EFER");
-_Static_assert(offsetof(struct vmcb, cr4) == 0x548, "CR4");
 _Static_assert(offsetof(struct vmcb, rip) == 0x578, "RIP");
-_Static_assert(offsetof(struct vmcb, rsp) == 0x5d8, "RSP");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "RAX");
-_Static_assert(offsetof(struct vmcb, cr2) == 0x640, "CR2");
 _Static_assert(offsetof(struct vmcb, guest_pat) == 0x668, "G_PAT");

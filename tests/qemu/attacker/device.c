@@ -32,10 +32,9 @@ static void fill(uint64_t value) {
 }
 
 static bool holds(uint64_t value) {
-	for (uint32_t i = 0; i < BLOCK / 8; i++) {
+	for (uint32_t i = 0; i < BLOCK / 8; i++)
 		if (((volatile uint64_t *)buffer)[i] != value + i)
 			return false;
-	}
 	return true;
 }
 

@@ -23,10 +23,9 @@ void pci_write(uint32_t bus, uint32_t devfn, uint32_t offset, uint32_t value) {
 }
 
 uint32_t pci_find(uint32_t vendor, uint32_t device) {
-	for (uint32_t devfn = 8; devfn < 256; devfn += 8) {
+	for (uint32_t devfn = 8; devfn < 256; devfn += 8)
 		if (pci_read(0, devfn, 0) == (vendor | device << 16))
 			return devfn;
-	}
 	return 0;
 }
 

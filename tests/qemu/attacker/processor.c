@@ -93,10 +93,9 @@ void attack_msrs(void) {
 	static const uint32_t secret[] = {MSR_VM_CR, MSR_SMM_BASE, MSR_VM_HSAVE_PA};
 	uint64_t readable = 0, writable = 0, leaks = 0, value;
 
-	for (uint32_t range = 0; range < sizeof(ranges) / sizeof(*ranges); range++) {
+	for (uint32_t range = 0; range < sizeof(ranges) / sizeof(*ranges); range++)
 		for (uint32_t i = 0; i < ranges[range].count; i += ranges[range].step)
 			try_msr(ranges[range].first + i, &readable, &writable);
-	}
 	for (uint32_t i = 0; i < sizeof(secret) / sizeof(*secret); i++)
 		leaks += try_read_msr(secret[i], &value) == NO_FAULT;
 	try_read_msr(MSR_EFER, &value);
@@ -113,10 +112,9 @@ void attack_msrs(void) {
 static bool is_own_address(uint64_t address, const uint64_t *own, uint32_t count) {
 	if (address >= 0xfec00000 && address < 0xfec01000)
 		return true;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++)
 		if (own[i] && address >= (own[i] & ~(2 * MIB - 1)) && address < own[i] + 2 * MIB)
 			return true;
-	}
 	return false;
 }
 
