@@ -46,14 +46,14 @@ bool groups_derive(struct inventory *inventory, const struct group_trust *trusts
 
 /*
  * The smallest set of ports that, were the file to trust them as well, would put the assignable
- * functions of GROUP into more than one group: their indexes, ascending, into PORTS. Returns their
- * number; 0 when no trust does that (bridges, aliases and reserved memory hold whatever is trusted),
- * when it takes more than LIMIT ports, or more than 63 fail, or when the arena is full. TRUSTS are those that the
- * groups were derived with. Changes neither the groups nor, in the end, the arena.
+ * functions of GROUP into more than one group: their indexes, ascending, into PORTS, which has room for
+ * GROUP_SPLIT_MAX. Returns their number; 0 when no trust does that (bridges, aliases and reserved memory
+ * hold whatever is trusted), when more than GROUP_SPLIT_MAX ports of the group fail, or when the arena is
+ * full. TRUSTS are those that the groups were derived with. Changes neither the groups nor the arena.
  */
-#define GROUP_SPLIT_MAX 32 /* more trust than anybody will write: all ports of a switch */
+#define GROUP_SPLIT_MAX 63
 u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
-		u32 group, u32 *ports, u32 limit);
+		u32 group, u32 *ports);
 
 /*
  * Arena that pci_enumerate() and groups_derive() take together at most: the array of functions with

@@ -83,14 +83,13 @@ struct pci_function {
 	u8 revision;
 	u8 header_type; /* 0 endpoint, 1 bridge, 2 CardBus */
 	bool multifunction; /* flag of function 0, or a sibling was found */
-	u8 interrupt_pin;
 	u8 pcie_type; /* enum pcie_type */
 	u8 secondary_bus; /* bridges */
 	u8 subordinate_bus;
 	u16 pm, msi, msix, pcie; /* standard capabilities */
 	u16 af; /* only where it offers a function level reset */
 	bool pm_keeps_state; /* a way through D3hot resets nothing */
-	u16 acs, ari, ats, sriov, pasid, aer, resizable_bar; /* extended capabilities */
+	u16 acs, ari, ats, sriov, resizable_bar; /* extended capabilities */
 	u16 acs_capability;
 	u16 acs_control; /* as it is now: after ACS was switched on */
 	u16 acs_firmware; /* as the firmware left it, for restoring */

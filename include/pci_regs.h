@@ -26,7 +26,6 @@ enum pci_register {
 	PCI_ROM = 0x30,
 	PCI_CAPABILITIES = 0x34,
 	PCI_INTERRUPT_LINE = 0x3c,
-	PCI_INTERRUPT_PIN = 0x3d,
 	/* header type 1 */
 	PCI_PRIMARY_BUS = 0x18,
 	PCI_SECONDARY_BUS = 0x19,
@@ -90,13 +89,11 @@ enum pci_capability_id {
 #define PCI_EXTENDED_HOPS 480
 
 enum pci_extended_id {
-	PCI_EXTENDED_AER = 0x01,
 	PCI_EXTENDED_ACS = 0x0d,
 	PCI_EXTENDED_ARI = 0x0e,
 	PCI_EXTENDED_ATS = 0x0f,
 	PCI_EXTENDED_SRIOV = 0x10,
 	PCI_EXTENDED_RESIZABLE_BAR = 0x15,
-	PCI_EXTENDED_PASID = 0x1b,
 	PCI_EXTENDED_DVSEC = 0x23,
 };
 
@@ -203,4 +200,4 @@ enum dvsec_register { DVSEC_VENDOR = 4, DVSEC_ID = 8, CXL_CAPABILITY = 10 };
 #define DVSEC_CXL_DEVICE 0
 #define CXL_CACHE_CAPABLE 0x1u
 
-enum extended_capability_size { AER_SIZE = 0x2c, ARI_SIZE = 8, PASID_SIZE = 8 };
+#define ARI_SIZE 8

@@ -15,22 +15,21 @@ static u32 probe(const struct pci_access *access, const struct pci_function *f, 
 static void bar_read(const struct pci_access *access, const struct pci_function *f, u32 offset,
 		     struct pci_bar *bar, bool size) {
 	u32 raw = config_read(access, f->address, offset, 4);
-	u32 bits = raw & PCI_BAR_IO ? PCI_BAR_IO_MASK : PCI_BAR_MEMORY_MASK;
+	u64 bits = raw & PCI_BAR_IO ? PCI_BAR_IO_MASK : BITS(63, 32) | PCI_BAR_MEMORY_MASK;
+	u64 base = 0, mask = 0;
 
 	bar->io = raw & PCI_BAR_IO;
-	bar->base = raw & bits;
-	if (!bar->io) {
-		bar->is_64bit = (raw & PCI_BAR_TYPE_MASK) == PCI_BAR_TYPE_64BIT;
-		bar->prefetchable = raw & PCI_BAR_PREFETCHABLE;
-	}
-	if (bar->is_64bit)
-		bar->base |= (u64)config_read(access, f->address, offset + 4, 4) << 32;
-	if (!size)
-		return;
-	u64 mask = probe(access, f, offset, ~0u) & bits;
+	bar->is_64bit = !bar->io && (raw & PCI_BAR_TYPE_MASK) == PCI_BAR_TYPE_64BIT;
+	bar->prefetchable = !bar->io && raw & PCI_BAR_PREFETCHABLE;
+	for (u32 half = 0; half <= bar->is_64bit; half++) {
+		u32 at = offset + 4 * half;
 
-	if (bar->is_64bit)
-		mask |= (u64)probe(access, f, offset + 4, ~0u) << 32;
+		base |= (u64)config_read(access, f->address, at, 4) << 32 * half;
+		if (size)
+			mask |= (u64)probe(access, f, at, ~0u) << 32 * half;
+	}
+	mask &= bits;
+	bar->base = base & bits;
 	bar->size = mask & -mask; /* the lowest bit that can be set */
 }
 

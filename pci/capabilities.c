@@ -14,33 +14,6 @@ void config_write(const struct pci_access *access, struct pci_address address, u
 		access->write(access, address, (u16)offset, width, value);
 }
 
-/* A way through one of the two lists: NEXT is where it goes on. */
-struct walk {
-	const struct pci_access *access;
-	struct pci_address address;
-	bool extended;
-	u32 next;
-	u32 hops;
-	/* The entry that advance() found. */
-	u16 offset;
-	u16 id;
-};
-
-/* Moves on to the next entry. Ends at a bad offset, an empty header, and when a list is too long. */
-static bool advance(struct walk *w) {
-	u32 first = w->extended ? PCI_EXTENDED_FIRST : PCI_CAPABILITY_FIRST;
-	u32 hops = w->extended ? PCI_EXTENDED_HOPS : PCI_CAPABILITY_HOPS;
-
-	w->offset = (u16)(w->next & ~3u);
-	if (w->offset < first || w->hops++ >= hops)
-		return false;
-	u32 header = config_read(w->access, w->address, w->offset, 4);
-
-	w->id = w->extended ? (u16)header : (u8)header;
-	w->next = w->extended ? header >> 20 : header >> 8 & 0xff;
-	return header && header != PCI_ABSENT;
-}
-
 /* Which capabilities are kept where, and how many bytes of each must fit. */
 static const struct {
 	bool extended;
@@ -56,53 +29,61 @@ static const struct {
 	STANDARD(PCI_CAPABILITY_PCIE, PCIE_SIZE_MIN, pcie),
 	STANDARD(PCI_CAPABILITY_MSIX, PCI_MSIX_SIZE, msix),
 	STANDARD(PCI_CAPABILITY_AF, PCI_AF_SIZE, af),
-	EXTENDED(PCI_EXTENDED_AER, AER_SIZE, aer),
 	EXTENDED(PCI_EXTENDED_ACS, ACS_SIZE, acs),
 	EXTENDED(PCI_EXTENDED_ARI, ARI_SIZE, ari),
 	EXTENDED(PCI_EXTENDED_ATS, ATS_SIZE, ats),
 	EXTENDED(PCI_EXTENDED_SRIOV, SRIOV_SIZE, sriov),
-	EXTENDED(PCI_EXTENDED_PASID, PASID_SIZE, pasid),
 	EXTENDED(PCI_EXTENDED_RESIZABLE_BAR, RESIZABLE_BAR_SIZE, resizable_bar),
 	/* clang-format on */
 };
 
 /* What MSI takes beyond its smallest size: for 64-bit addresses, and for masks. */
-static u32 msi_extra(const struct walk *w) {
-	u32 control = config_read(w->access, w->address, w->offset + PCI_MSI_CONTROL, 2);
+static u32 msi_extra(const struct pci_access *access, const struct pci_function *f, u32 at) {
+	u32 control = config_read(access, f->address, at + PCI_MSI_CONTROL, 2);
 
 	return (control & PCI_MSI_64BIT ? 4 : 0) + (control & PCI_MSI_VECTOR_MASKING ? 10 : 0);
 }
 
-static bool is_cxl_cache(const struct walk *w) {
-	u32 at = w->offset;
-
-	return w->extended && w->id == PCI_EXTENDED_DVSEC &&
-	       config_read(w->access, w->address, at + DVSEC_VENDOR, 2) == DVSEC_VENDOR_CXL &&
-	       config_read(w->access, w->address, at + DVSEC_ID, 2) == DVSEC_CXL_DEVICE &&
-	       config_read(w->access, w->address, at + CXL_CAPABILITY, 2) & CXL_CACHE_CAPABLE;
+static bool is_cxl_cache(const struct pci_access *access, const struct pci_function *f, u32 at) {
+	return config_read(access, f->address, at + DVSEC_VENDOR, 2) == DVSEC_VENDOR_CXL &&
+	       config_read(access, f->address, at + DVSEC_ID, 2) == DVSEC_CXL_DEVICE &&
+	       config_read(access, f->address, at + CXL_CAPABILITY, 2) & CXL_CACHE_CAPABLE;
 }
 
-/* Keeps where the first capability of each kind stands. */
-static void walk_list(struct inventory *inventory, struct pci_function *f, struct walk w) {
-	u32 limit = w.extended ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
+/*
+ * Keeps where the first capability of each kind stands, in one of the two lists from offset NEXT on. Ends
+ * at a bad offset, an empty header, and when a list is too long.
+ */
+static void walk_list(struct inventory *inventory, const struct pci_access *access,
+		      struct pci_function *f, bool extended, u32 next) {
+	u32 first = extended ? PCI_EXTENDED_FIRST : PCI_CAPABILITY_FIRST;
+	u32 limit = extended ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
+	u32 hops = extended ? PCI_EXTENDED_HOPS : PCI_CAPABILITY_HOPS;
 
-	while (advance(&w)) {
-		f->cxl_cache |= is_cxl_cache(&w);
+	for (; next >= first && hops; hops--) {
+		u32 at = next & ~3u, header = config_read(access, f->address, at, 4);
+		u32 id = extended ? (u16)header : (u8)header;
+
+		if (!header || header == PCI_ABSENT)
+			return;
+		next = extended ? header >> 20 : header >> 8 & 0xff;
+		if (extended && id == PCI_EXTENDED_DVSEC)
+			f->cxl_cache |= is_cxl_cache(access, f, at);
 		for (u32 i = 0; i < ARRAY_SIZE(known); i++) {
 			u16 *member = (u16 *)((char *)f + known[i].member);
 			u32 size = known[i].size;
 
-			if (known[i].extended != w.extended || known[i].id != w.id || *member)
+			if (known[i].extended != extended || known[i].id != id || *member)
 				continue;
 			if (member == &f->msi)
-				size += msi_extra(&w);
-			if (w.offset + size <= limit)
-				*member = w.offset;
+				size += msi_extra(access, f, at);
+			if (at + size <= limit)
+				*member = (u16)at;
 			else
 				inventory_warn(
 					inventory,
 					"%s: capability 0x%x at 0x%x reaches beyond its space",
-					ADDRESS(f->address), w.id, w.offset);
+					ADDRESS(f->address), id, at);
 		}
 	}
 }
@@ -138,9 +119,7 @@ static void pcie_read(const struct pci_access *access, struct pci_function *f) {
 
 void capabilities_read(struct inventory *inventory, const struct pci_access *access,
 		       struct pci_function *f) {
-	struct walk w = {.access = access, .address = f->address, .next = list_head(access, f)};
-
-	walk_list(inventory, f, w);
+	walk_list(inventory, access, f, false, list_head(access, f));
 	f->pcie_type = PCIE_NONE;
 	if (f->pcie)
 		pcie_read(access, f);
@@ -149,9 +128,6 @@ void capabilities_read(struct inventory *inventory, const struct pci_access *acc
 	f->pm_keeps_state = f->pm && config_read(access, f->address, f->pm + PCI_PM_CONTROL, 2) &
 					     PCI_PM_NO_SOFT_RESET;
 	f->config_size = config_size(access, f);
-	if (f->config_size == PCI_CONFIG_SIZE)
-		return;
-	w.extended = true;
-	w.next = PCI_EXTENDED_FIRST;
-	walk_list(inventory, f, w);
+	if (f->config_size == PCIE_CONFIG_SIZE)
+		walk_list(inventory, access, f, true, PCI_EXTENDED_FIRST);
 }

@@ -182,7 +182,6 @@ static void read_header(const struct pci_access *access, struct pci_function *f)
 	f->class_code = revision >> 8;
 	f->header_type = type & PCI_HEADER_MASK;
 	f->multifunction = type & PCI_HEADER_MULTIFUNCTION;
-	f->interrupt_pin = (u8)config_read(access, f->address, PCI_INTERRUPT_PIN, 1);
 	if (f->header_type == PCI_HEADER_ENDPOINT) {
 		f->subsystem_vendor = (u16)subsystem;
 		f->subsystem_device = subsystem >> 16;
@@ -192,7 +191,7 @@ static void read_header(const struct pci_access *access, struct pci_function *f)
 	}
 }
 
-/* Has the physical function's IDs and place, its part of the common BARs, and no pin. */
+/* Has the physical function's IDs and place, and its part of the common BARs. */
 static void become_virtual(struct pci_function *f, const struct pci_function *physical,
 			   const struct virtual_range *range) {
 	f->physical = range->physical;
@@ -200,7 +199,6 @@ static void become_virtual(struct pci_function *f, const struct pci_function *ph
 	f->vendor = physical->vendor;
 	f->device = range->device;
 	f->multifunction = false;
-	f->interrupt_pin = 0;
 	for (u32 i = 0; i < PCI_BARS; i++) {
 		f->bars[i] = range->bars[i];
 		f->bars[i].base += (pci_requester_id(f->address) - range->first) / range->stride *

@@ -20,13 +20,11 @@ struct quirk_row {
 	u32 argument; /* what the condition compares with */
 	u32 quirks;
 };
-#define ROWS_POWER 1024 /* there are fewer */
 
 /* Sorted by vendor and first device; made of quirks.txt. */
 static const struct quirk_row rows[] = {
 #include "quirk_rows.h"
 };
-_Static_assert(ARRAY_SIZE(rows) < ROWS_POWER, "rows that the search does not reach");
 
 /* Below anything of PCI Express but a bridge to conventional PCI. */
 static bool below_link(const struct inventory *inventory, const struct pci_function *f) {
@@ -52,14 +50,8 @@ static bool holds(const struct inventory *inventory, const struct pci_function *
 }
 
 void quirks_find(const struct inventory *inventory, struct pci_function *f) {
-	const struct quirk_row *row = rows, *end = rows + ARRAY_SIZE(rows);
-
-	/* The last row of another vendor before this one's, found by halves, or the first of all. */
-	for (u64 step = ROWS_POWER / 2; step; step /= 2)
-		if (row + step < end && row[step].vendor < f->vendor)
-			row += step;
 	f->quirks = 0;
-	for (; row < end && row->vendor <= f->vendor; row++)
+	for (const struct quirk_row *row = rows; row < rows + ARRAY_SIZE(rows); row++)
 		if (row->vendor == f->vendor && row->first <= f->device && f->device <= row->last &&
 		    holds(inventory, f, row))
 			f->quirks |= row->quirks;

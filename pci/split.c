@@ -3,22 +3,24 @@
 
 #define TRIALS_MAX 4096
 #define VISITS_MAX (1u << 24) /* functions looked at in all trials */
-#define CANDIDATES_MAX 63 /* a set of them is a number */
+
+/* A set of ports is a number. */
+_Static_assert(GROUP_SPLIT_MAX < 64, "and what comes after the last set is one, too");
 
 struct split {
 	struct derivation d;
 	const struct group *group;
-	u32 candidates[CANDIDATES_MAX]; /* ports whose trust could matter */
+	u32 *ports; /* whose trust could matter */
 	u32 count;
 	u32 trials; /* that are left */
 };
 
-/* Does trust in the candidates of SET put the assignable functions apart? */
+/* Does trust in the ports of SET put the assignable functions apart? */
 static bool splits(struct split *s, u64 set) {
 	u32 leader = NONE;
 
 	for (u32 i = 0; i < s->count; i++)
-		s->d.nodes[s->candidates[i]].trusted = set & BIT(i);
+		s->d.nodes[s->ports[i]].trusted = set & BIT(i);
 	derivation_run(&s->d);
 	for (u32 i = 0; i < s->group->member_count; i++) {
 		u32 f = s->group->members[i];
@@ -41,7 +43,7 @@ static u64 next_of_size(u64 set) {
 
 /*
  * More trust only takes ties away: where all of it splits nothing, no trust does, and leaving out one
- * candidate after the other while it still splits ends with a set that needs each.
+ * port after the other while it still splits ends with a set that needs each.
  */
 static u64 search(struct split *s) {
 	u64 all = BIT(s->count) - 1;
@@ -60,38 +62,37 @@ static u64 search(struct split *s) {
 	return all;
 }
 
+/* A port that may be tried: it does not isolate, and is not trusted yet. */
+static bool is_candidate(const struct split *s, u32 f) {
+	const struct pci_function *function = &s->d.functions[f];
+
+	return !s->d.nodes[f].trusted && pci_is_port(function) &&
+	       (!acs_isolates(function) || acs_controls_fail(function));
+}
+
 u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
-		u32 group, u32 *ports, u32 limit) {
+		u32 group, u32 *ports) {
 	const struct group *g = &inventory->groups[group];
 	struct split s = {
 		.group = g,
+		.ports = ports,
 		.trials = (u32)min_u64(TRIALS_MAX, VISITS_MAX / (inventory->function_count + 1))};
-	u32 count = 0, failing = 0;
+	u32 failing = 0, found = 0;
 
 	if (g->member_count < 2)
 		return 0;
 	if (derivation_begin(&s.d, inventory)) {
 		for (u32 i = 0; i < trust_count; i++)
 			derivation_trust(&s.d, trusts[i].port);
-		for (u32 i = 0; i < g->member_count; i++) {
-			const struct pci_function *f = &inventory->functions[g->members[i]];
-
-			if (s.d.nodes[g->members[i]].trusted || !pci_is_port(f) ||
-			    (acs_isolates(f) && !acs_controls_fail(f)))
-				continue;
-			if (failing++ < CANDIDATES_MAX)
-				s.candidates[s.count++] = g->members[i];
-		}
+		for (u32 i = 0; i < g->member_count; i++)
+			if (is_candidate(&s, g->members[i]) && failing++ < GROUP_SPLIT_MAX)
+				ports[s.count++] = g->members[i];
 		u64 set = failing == s.count ? search(&s) : 0;
 
-		for (u32 i = 0; i < s.count; i++) {
-			if (!(set & BIT(i)))
-				continue;
-			if (count < limit)
-				ports[count] = s.candidates[i];
-			count++;
-		}
+		for (u32 i = 0; i < s.count; i++)
+			if (set & BIT(i))
+				ports[found++] = ports[i];
 	}
 	derivation_end(&s.d);
-	return count <= limit ? count : 0;
+	return found;
 }

@@ -57,7 +57,7 @@ static void print_group(struct machine *machine, u32 index) {
 	const struct group *group = &inventory->groups[index];
 	u32 ports[GROUP_SPLIT_MAX];
 	u32 count = group_split(inventory, machine->preview.trusts, machine->preview.trust_count,
-				index, ports, GROUP_SPLIT_MAX);
+				index, ports);
 
 	printf("%s{\"id\":%u,\"functions\":", index ? "," : "", index);
 	addresses(inventory, group->members, group->member_count);

@@ -161,7 +161,7 @@ static void print_group(struct tree *t, u32 g) {
 	char text[REASON_SIZE], on[16], off[16];
 	u32 ports[GROUP_SPLIT_MAX];
 	u32 count = group_split(t->inventory, t->machine->preview.trusts,
-				t->machine->preview.trust_count, g, ports, GROUP_SPLIT_MAX);
+				t->machine->preview.trust_count, g, ports);
 	size_t length = (group->member_count + 1) * PCI_TEXT_SIZE;
 	char *members = calloc(1, length);
 	size_t at = 0;

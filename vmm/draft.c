@@ -94,7 +94,7 @@ static void print_hypervisor(struct inventory *inventory, struct text_sink *out)
 		   "kernel and\n# the initial RAM disk that it names. What is behind # is an "
 		   "offer, or words.\n\n[hypervisor]\nconsole   = com1\nwhen-idle = halt\n");
 	for (u32 g = 0; g < inventory->group_count; g++) {
-		u32 count = group_split(inventory, NULL, 0, g, ports, GROUP_SPLIT_MAX);
+		u32 count = group_split(inventory, NULL, 0, g, ports);
 
 		for (u32 i = 0; i < count; i++)
 			text_print(

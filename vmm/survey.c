@@ -27,7 +27,7 @@ void survey_groups(struct inventory *inventory, const struct config_preview *tru
 						     sizeof(words)));
 		if (trusted)
 			count = group_split(inventory, trusted->trusts, trusted->trust_count, g,
-					    ports, GROUP_SPLIT_MAX);
+					    ports);
 		if (count) {
 			text_print(out, "bulkhead: group %u: trust", g);
 			print_addresses(inventory, ports, count, out);

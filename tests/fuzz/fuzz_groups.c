@@ -196,8 +196,7 @@ static void check_split(struct inventory *inventory) {
 	keep(inventory, before);
 	for (u32 g = 0; g < inventory->group_count && !count; g++) {
 		split = g;
-		count = group_split(inventory, snapshot.trusts, snapshot.trust_count, g, ports,
-				    GROUP_SPLIT_MAX);
+		count = group_split(inventory, snapshot.trusts, snapshot.trust_count, g, ports);
 	}
 	demand(count <= GROUP_SPLIT_MAX);
 	if (!count)

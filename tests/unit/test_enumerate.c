@@ -176,17 +176,15 @@ static void capabilities_are_found(void **state) {
 	topology_capability(t, f, PCI_CAPABILITY_PM, 8);
 	u16 msix = topology_capability(t, f, PCI_CAPABILITY_MSIX, 12);
 	u16 ats = topology_extended(t, f, PCI_EXTENDED_ATS, 8);
-	topology_extended(t, f, PCI_EXTENDED_AER, 0x2c);
+	topology_extended(t, f, PCI_EXTENDED_ARI, ARI_SIZE);
 	topology_put(t, f, PCI_SUBSYSTEM_VENDOR_ID, 2, 0x1af4);
-	topology_put(t, f, PCI_INTERRUPT_PIN, 1, 1);
 	enumerate(t);
 	assert_int_equal(function(t, "EP")->msix, msix);
 	assert_int_equal(function(t, "EP")->ats, ats);
-	assert_int_not_equal(function(t, "EP")->aer, 0);
+	assert_int_not_equal(function(t, "EP")->ari, 0);
 	assert_int_equal(function(t, "EP")->acs, 0);
 	assert_int_equal(function(t, "EP")->config_size, PCIE_CONFIG_SIZE);
 	assert_int_equal(function(t, "EP")->subsystem_vendor, 0x1af4);
-	assert_int_equal(function(t, "EP")->interrupt_pin, 1);
 	topology_free(t);
 }
 
@@ -195,7 +193,7 @@ static void hostile_capability_lists_end(void **state) {
 	u32 loop = topology_endpoint(t, "LOOP", PCIE_ENDPOINT, 0, 3, 0);
 	u32 edge = topology_endpoint(t, "EDGE", PCIE_ENDPOINT, 0, 4, 0);
 	u32 ones = topology_endpoint(t, "ONES", PCIE_NONE, 0, 5, 0);
-	u16 at = topology_extended(t, loop, PCI_EXTENDED_AER, 0x2c);
+	u16 at = topology_extended(t, loop, PCI_EXTENDED_ATS, ATS_SIZE);
 
 	(void)state;
 	t->functions[loop].space[PCI_CAPABILITY_FIRST + 1] = PCI_CAPABILITY_FIRST;
@@ -210,7 +208,7 @@ static void hostile_capability_lists_end(void **state) {
 	topology_put(t, ones, PCI_CAPABILITIES, 1, 0x10);
 	t->reads = 0;
 	enumerate(t);
-	assert_int_equal(function(t, "LOOP")->aer, at);
+	assert_int_equal(function(t, "LOOP")->ats, at);
 	assert_int_equal(function(t, "EDGE")->msix, 0);
 	assert_int_equal(function(t, "EDGE")->acs, 0);
 	assert_int_equal(t->inventory.warning_count, 2);

@@ -448,8 +448,7 @@ static void split_sets_split_and_no_smaller_set_does(void **state) {
 					candidates[candidate_count++] = group->members[i];
 			if (candidate_count == 10)
 				continue; /* too many to try them all here */
-			count = group_split(&machine->inventory, NULL, 0, g, ports,
-					    GROUP_SPLIT_MAX);
+			count = group_split(&machine->inventory, NULL, 0, g, ports);
 			for (u32 i = 0; i < count; i++)
 				for (u32 k = 0; k < candidate_count; k++)
 					set |= (u32)(candidates[k] == ports[i]) << k;

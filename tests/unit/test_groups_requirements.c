@@ -13,6 +13,7 @@
 
 #define EP PCIE_ENDPOINT
 #define PLAIN PCIE_NONE
+#define INTERRUPT_PIN 0x3d
 
 /* The requester ID of another, one that nobody has, the bridge's: the IOMMU cannot tell them apart. */
 static void r2_indistinguishable_requesters_are_together(void **state) {
@@ -124,8 +125,8 @@ static void r6_a_shared_interrupt_line_and_page_tie_nobody(void **state) {
 	struct topology *t = topology_new();
 
 	(void)state;
-	topology_put(t, topology_endpoint(t, "A", PLAIN, 0, 3, 0), PCI_INTERRUPT_PIN, 1, 1);
-	topology_put(t, topology_endpoint(t, "B", PLAIN, 0, 4, 0), PCI_INTERRUPT_PIN, 1, 1);
+	topology_put(t, topology_endpoint(t, "A", PLAIN, 0, 3, 0), INTERRUPT_PIN, 1, 1);
+	topology_put(t, topology_endpoint(t, "B", PLAIN, 0, 4, 0), INTERRUPT_PIN, 1, 1);
 	topology_memory_bar(t, 0, 0, 0xfe000000, 0x100);
 	topology_memory_bar(t, 1, 0, 0xfe000100, 0x100);
 	topology_enumerate(t);

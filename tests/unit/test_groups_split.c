@@ -20,7 +20,7 @@ static void expect_split(struct topology *t, const struct group_trust *trusts, u
 	assert_true(groups_derive(&t->inventory, trusts, trust_count));
 	used = t->arena.used;
 	group = t->inventory.functions[topology_find(t, member)].group;
-	count = group_split(&t->inventory, trusts, trust_count, group, ports, GROUP_SPLIT_MAX);
+	count = group_split(&t->inventory, trusts, trust_count, group, ports);
 	for (u32 i = 0; i < count; i++)
 		for (u32 k = 0; k < t->count; k++)
 			if (topology_find(t, t->functions[k].name) == ports[i]) {
@@ -166,7 +166,7 @@ static void x570_needs_trust_in_three_ports(void **state) {
 	/* Linux gives no group to the host bridge and the IOMMU, which are one here. */
 	assert_int_equal(inventory.group_count - 1, 21);
 	assert_int_equal(inventory.groups[alone].member_count, 2);
-	assert_int_equal(group_split(&inventory, NULL, 0, group, ports, GROUP_SPLIT_MAX), 3);
+	assert_int_equal(group_split(&inventory, NULL, 0, group, ports), 3);
 	for (u32 i = 0; i < 3; i++)
 		assert_int_equal(pci_key(inventory.functions[ports[i]].address),
 				 pci_key(failing_ports[i].port));

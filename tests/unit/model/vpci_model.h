@@ -391,7 +391,6 @@ static inline void model_nvme(struct model *m) {
 	model_put(f, 0x34, 1, 0x40);
 	info->pm = 0x60;
 	info->msix = 0x40;
-	info->aer = 0x100;
 	info->ats = 0x150;
 	info->acs = 0x180;
 	info->acs_control = 0x5d;
