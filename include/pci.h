@@ -45,6 +45,11 @@ struct pci_access {
 		      u8 width, u32 value);
 	/* Largest offset that can be reached for this function: 256 or 4096. */
 	u32 (*space)(const struct pci_access *access, struct pci_address address);
+	/*
+	 * For chipsets that have controls elsewhere: clears and sets bits of a register in memory, and
+	 * returns what it has then. NULL: there is no way to it.
+	 */
+	u32 (*change_memory)(u64 address, u32 clear, u32 set);
 	void *context;
 };
 

@@ -79,9 +79,19 @@ static u32 config_space(const struct pci_access *access, struct pci_address addr
 	return ecam(address, 0) ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE;
 }
 
+static u32 change_memory(u64 address, u32 clear, u32 set) {
+	volatile u8 *p = (volatile u8 *)(uintptr_t)address;
+
+	if (clear | set)
+		mmio_write32(p, (mmio_read32(p) & ~clear) | set);
+	return mmio_read32(p);
+}
+
 const struct pci_access *machine_config_access(const struct inventory *inventory) {
-	static const struct pci_access access = {
-		.read = config_read, .write = config_write, .space = config_space};
+	static const struct pci_access access = {.read = config_read,
+						 .write = config_write,
+						 .space = config_space,
+						 .change_memory = change_memory};
 
 	machine_inventory = inventory;
 	return &access;

@@ -79,19 +79,26 @@ static void enable(struct inventory *inventory, const struct pci_access *access,
 }
 
 void acs_enable(struct inventory *inventory, const struct pci_access *access) {
-	for (u32 i = 0; i < inventory->function_count; i++)
-		if (inventory->functions[i].acs)
-			enable(inventory, access, &inventory->functions[i]);
+	for (u32 i = 0; i < inventory->function_count; i++) {
+		struct pci_function *f = &inventory->functions[i];
+
+		if (f->acs)
+			enable(inventory, access, f);
+		else if (f->quirks & QUIRK_PCH_PORT)
+			rootport_enable(inventory, access, f);
+	}
 }
 
 void acs_restore(struct inventory *inventory, const struct pci_access *access) {
 	for (u32 i = 0; i < inventory->function_count; i++) {
 		struct pci_function *f = &inventory->functions[i];
 
-		if (!f->acs)
-			continue;
-		config_write(access, f->address, acs_control_offset(f), 2, f->acs_firmware);
-		f->acs_control = f->acs_firmware;
+		if (f->acs) {
+			config_write(access, f->address, acs_control_offset(f), 2, f->acs_firmware);
+			f->acs_control = f->acs_firmware;
+		} else if (f->quirks & QUIRK_PCH_PORT) {
+			rootport_restore(access, f);
+		}
 	}
 }
 

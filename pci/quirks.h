@@ -25,6 +25,7 @@ enum quirk {
 	QUIRK_PRIVATE_DOMAIN =
 		1 << 16, /* devices behind it are on a segment that only it can reach */
 	QUIRK_COHERENT = 1 << 17, /* takes part in coherency as CXL.cache does, without saying so */
+	QUIRK_PCH_PORT = 1 << 18, /* isolates once registers of the chipset are set: rootports.c */
 };
 
 /* Fills the quirks of one function; all of the inventory's must have been found. */

@@ -64,6 +64,10 @@ static inline bool same_device(const struct inventory *inventory, const struct p
 bool pci_has_memory_bar(const struct pci_function *f);
 /* Where the ACS control register is. */
 u32 acs_control_offset(const struct pci_function *f);
+/* Root ports with QUIRK_PCH_PORT: makes them isolate, and takes that back. */
+void rootport_enable(struct inventory *inventory, const struct pci_access *access,
+		     struct pci_function *port);
+void rootport_restore(const struct pci_access *access, struct pci_function *port);
 /* In words what is wrong with each of CONTROLS, bits of the control register; all fit ACS_WORDS_SIZE. */
 void acs_say(u32 controls, struct text_sink *out);
 #define ACS_WORDS_SIZE 384
