@@ -198,6 +198,7 @@ static void become_virtual(struct pci_function *f, const struct pci_function *ph
 	f->parent = physical->parent;
 	f->vendor = physical->vendor;
 	f->device = range->device;
+	f->header_type = PCI_HEADER_ENDPOINT; /* whatever it says: it leads nowhere */
 	f->multifunction = false;
 	for (u32 i = 0; i < PCI_BARS; i++) {
 		f->bars[i] = range->bars[i];
