@@ -54,7 +54,7 @@ static void use(struct dump *dump) {
 	if (!groups_derive(&inventory, NULL, 0))
 		return;
 	check_groups(&inventory);
-	survey_groups(&inventory, NULL, 0, &output.sink);
+	survey_groups(&inventory, NULL, &output.sink);
 	draft_print(&inventory, NULL, &output.sink);
 }
 
