@@ -21,46 +21,36 @@ static volatile u8 *ecam(struct pci_address address, u16 offset) {
 	return NULL;
 }
 
-static bool by_ports(struct pci_address address, u16 offset) {
-	return address.segment == 0 && offset < PCI_CONFIG_SIZE;
-}
+/* Reads, or writes VALUE if that is not NULL. Where ports do not lead, all bits are ones. */
+static u32 by_ports(struct pci_address address, u16 offset, u8 width, const u32 *value) {
+	u16 port = (u16)(PCI_CONFIG_DATA_PORT + (offset & 3));
+	u32 found = PCI_ABSENT;
 
-static u32 ports_select(struct pci_address address, u16 offset) {
+	if (address.segment != 0 || offset >= PCI_CONFIG_SIZE)
+		return found;
+	spin_lock(&port_lock);
 	port_write32(PCI_CONFIG_ADDRESS_PORT, (u32)PCI_CONFIG_ENABLE |
 						      (u32)pci_requester_id(address) << 8 |
 						      (offset & 0xfc));
-	return (offset & 3) * 8;
+	if (!value)
+		found = port_read32(PCI_CONFIG_DATA_PORT) >> (offset & 3) * 8;
+	else if (width == 1)
+		port_write8(port, (u8)*value);
+	else if (width == 2)
+		port_write16(port, (u16)*value);
+	else
+		port_write32(port, *value);
+	spin_unlock(&port_lock);
+	return found;
 }
 
 static u32 config_read(const struct pci_access *access, struct pci_address address, u16 offset,
 		       u8 width) {
 	volatile u8 *p = ecam(address, offset);
-	u32 mask = (u32)byte_mask(width), value;
 
 	(void)access;
-	if (p)
-		return (u32)mmio_read(p, width);
-	if (!by_ports(address, offset))
-		return mask;
-	spin_lock(&port_lock);
-	value = ports_select(address, offset);
-	value = port_read32(PCI_CONFIG_DATA_PORT) >> value;
-	spin_unlock(&port_lock);
-	return value & mask;
-}
-
-static void ports_write(struct pci_address address, u16 offset, u8 width, u32 value) {
-	u16 port = (u16)(PCI_CONFIG_DATA_PORT + (offset & 3));
-
-	spin_lock(&port_lock);
-	ports_select(address, offset);
-	if (width == 1)
-		port_write8(port, (u8)value);
-	else if (width == 2)
-		port_write16(port, (u16)value);
-	else
-		port_write32(port, value);
-	spin_unlock(&port_lock);
+	return (u32)((p ? mmio_read(p, width) : by_ports(address, offset, width, NULL)) &
+		     byte_mask(width));
 }
 
 static void config_write(const struct pci_access *access, struct pci_address address, u16 offset,
@@ -70,8 +60,8 @@ static void config_write(const struct pci_access *access, struct pci_address add
 	(void)access;
 	if (p)
 		mmio_write(p, width, value);
-	else if (by_ports(address, offset))
-		ports_write(address, offset, width, value);
+	else
+		by_ports(address, offset, width, &value);
 }
 
 static u32 config_space(const struct pci_access *access, struct pci_address address) {

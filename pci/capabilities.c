@@ -4,7 +4,7 @@
 
 u32 config_read(const struct pci_access *access, struct pci_address address, u32 offset, u8 width) {
 	if (offset + width > access->space(access, address))
-		return width == 4 ? PCI_ABSENT : (1u << 8 * width) - 1;
+		return (u32)byte_mask(width);
 	return access->read(access, address, (u16)offset, width);
 }
 
@@ -88,15 +88,6 @@ static void walk_list(struct inventory *inventory, const struct pci_access *acce
 	}
 }
 
-static u32 list_head(const struct pci_access *access, const struct pci_function *f) {
-	bool cardbus = f->header_type == PCI_HEADER_CARDBUS;
-
-	if (!(config_read(access, f->address, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES))
-		return 0;
-	return config_read(access, f->address,
-			   cardbus ? PCI_CARDBUS_CAPABILITIES : PCI_CAPABILITIES, 1);
-}
-
 /* The extended list exists on PCI Express only; some bridges repeat the header there instead. */
 static u32 config_size(const struct pci_access *access, const struct pci_function *f) {
 	u32 first = config_read(access, f->address, PCI_EXTENDED_FIRST, 4);
@@ -119,8 +110,12 @@ static void pcie_read(const struct pci_access *access, struct pci_function *f) {
 
 void capabilities_read(struct inventory *inventory, const struct pci_access *access,
 		       struct pci_function *f) {
-	walk_list(inventory, access, f, false, list_head(access, f));
+	u32 list =
+		f->header_type == PCI_HEADER_CARDBUS ? PCI_CARDBUS_CAPABILITIES : PCI_CAPABILITIES;
+
 	f->pcie_type = PCIE_NONE;
+	if (config_read(access, f->address, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES)
+		walk_list(inventory, access, f, false, config_read(access, f->address, list, 1));
 	if (f->pcie)
 		pcie_read(access, f);
 	if (f->af && ~config_read(access, f->address, f->af + PCI_AF_CAPABILITIES, 1) & PCI_AF_FLR)

@@ -49,30 +49,25 @@ static void follow_bridge(struct scan *s, u32 index) {
 	const struct pci_function *f = &s->inventory->functions[index];
 	u32 secondary = f->secondary_bus, subordinate = f->subordinate_bus;
 	u32 above = s->bridge[f->address.bus];
+	bool possible = secondary > f->address.bus && subordinate >= secondary &&
+			s->reachable[secondary] && !s->settled[secondary];
 	bool nested = true;
-	const char *text = ADDRESS(f->address);
 
 	if (!secondary && !subordinate)
 		return; /* firmware did not number it */
-	if (secondary <= f->address.bus || subordinate < secondary || !s->reachable[secondary] ||
-	    s->settled[secondary]) {
-		inventory_warn(s->inventory, "%s: bridge to buses 0x%02x-0x%02x: not followed",
-			       text, secondary, subordinate);
-		return;
-	}
-	for (u32 bus = secondary; bus <= subordinate; bus++) {
+	for (u32 bus = secondary; possible && bus <= subordinate; bus++) {
 		bool free = s->bridge[bus] == above;
 
 		nested &= free;
 		if (bus == secondary || (free && !s->settled[bus]))
 			s->bridge[bus] = index;
 	}
-	s->settled[secondary] = true;
-	if (!nested)
-		inventory_warn(s->inventory,
-			       "%s: bridge to buses 0x%02x-0x%02x: overlaps another, or reaches "
-			       "out of the one above",
-			       text, secondary, subordinate);
+	s->settled[secondary] |= possible;
+	if (!possible || !nested)
+		inventory_warn(s->inventory, "%s: bridge to buses 0x%02x-0x%02x: %s",
+			       ADDRESS(f->address), secondary, subordinate,
+			       possible ? "overlaps another, or reaches out of the one above"
+					: "not followed");
 }
 
 static bool is_below_link(const struct scan *s, u8 bus) {

@@ -3,8 +3,6 @@
 #include "scan.h"
 #include "text.h"
 
-#define ADDRESS(address) pci_text((char[PCI_TEXT_SIZE]){0}, address)
-
 /*
  * How a reason is told. "@" is the function to blame, "!" the state of its ACS, "<" the first of the two
  * functions that a reason is about, and ">" the second.

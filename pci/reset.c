@@ -108,6 +108,11 @@ static void save(struct pci_saved *saved, u32 offset, u8 width, u32 value, u32 m
 		(struct pci_saved_register){(u16)offset, width, value, must_hold};
 }
 
+/* As it is now, less the bits CLEAR. */
+static void keep(const struct target *t, struct pci_saved *saved, u32 offset, u8 width, u32 clear) {
+	save(saved, offset, width, read(t, offset, width) & ~clear, 0);
+}
+
 /* Addresses as the inventory knows them: what a guest has left there does not count. */
 static void save_bars(const struct pci_function *f, struct pci_saved *saved) {
 	for (u32 i = 0; i < PCI_BARS; i++) {
@@ -130,10 +135,8 @@ static void save_virtual(const struct target *t, struct pci_saved *saved) {
 	if (!at || !(read(t, at + SRIOV_CONTROL, 2) & SRIOV_VF_ENABLE))
 		return;
 	for (u32 i = 0; i <= PCI_BARS; i++) /* the page size comes before the BARs */
-		save(saved, at + SRIOV_PAGE_SIZE + 4 * i, 4,
-		     read(t, at + SRIOV_PAGE_SIZE + 4 * i, 4), 0);
-	save(saved, at + SRIOV_CONTROL, 2, read(t, at + SRIOV_CONTROL, 2) & ~(u32)SRIOV_VF_ENABLE,
-	     0);
+		keep(t, saved, at + SRIOV_PAGE_SIZE + 4 * i, 4, 0);
+	keep(t, saved, at + SRIOV_CONTROL, 2, SRIOV_VF_ENABLE);
 	save(saved, at + SRIOV_NUM_VFS, 2, read(t, at + SRIOV_NUM_VFS, 2), ~0u);
 	save(saved, at + SRIOV_CONTROL, 2, read(t, at + SRIOV_CONTROL, 2), SRIOV_VF_ENABLE);
 }
@@ -142,24 +145,22 @@ void pci_config_save(const struct pci_function *f, const struct pci_access *acce
 		     struct pci_saved *saved) {
 	const struct target t = {.info = f, .access = access};
 	u32 rebar = f->resizable_bar + RESIZABLE_BAR_CONTROL, count = 0;
-	u32 control = f->pcie + PCIE_DEVICE_CONTROL;
 
 	saved->count = 0;
 	if (f->resizable_bar)
 		count = read(&t, rebar, 4) >> RESIZABLE_BAR_COUNT_SHIFT & RESIZABLE_BAR_COUNT_MASK;
 	for (u32 i = 0; i < count && i < PCI_BARS; i++, rebar += RESIZABLE_BAR_STRIDE)
-		save(saved, rebar, 4, read(&t, rebar, 4), 0);
+		keep(&t, saved, rebar, 4, 0);
 	save_bars(f, saved);
 	save_virtual(&t, saved);
-	save(saved, PCI_CACHE_LINE, 2, read(&t, PCI_CACHE_LINE, 2), 0);
+	keep(&t, saved, PCI_CACHE_LINE, 2, 0);
 	if (f->acs)
 		save(saved, acs_control_offset(f), 2, f->acs_control, 0);
 	if (!f->pcie)
 		return;
-	save(saved, control, 2, read(&t, control, 2) & ~PCIE_CONTROL_PHANTOM, 0);
-	control = f->pcie + PCIE_DEVICE_CONTROL2;
+	keep(&t, saved, f->pcie + PCIE_DEVICE_CONTROL, 2, PCIE_CONTROL_PHANTOM);
 	if ((read(&t, f->pcie + PCIE_FLAGS, 2) & PCIE_FLAGS_VERSION_MASK) >= 2)
-		save(saved, control, 2, read(&t, control, 2), 0);
+		keep(&t, saved, f->pcie + PCIE_DEVICE_CONTROL2, 2, 0);
 }
 
 bool pci_config_restore(const struct pci_function *f, const struct pci_access *access,
