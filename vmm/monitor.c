@@ -8,11 +8,8 @@
 #define FAULTS_SHOWN 10
 #define DRAIN_PERIOD_MS 20
 
-static const char *const access_names[] = {
-	[FAULT_DMA_READ] = "dma-read",
-	[FAULT_DMA_WRITE] = "dma-write",
-	[FAULT_INTERRUPT] = "interrupt",
-};
+static const char *const access_names[] = {"dma-read", "dma-write", "interrupt"};
+_Static_assert(FAULT_DMA_READ == 0 && FAULT_INTERRUPT == 2, "order of the names");
 
 static struct partition *owner_of(u32 function) {
 	u32 group = boot.inventory.functions[function].group;

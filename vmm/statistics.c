@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "partition_internal.h"
 
-static const char *const exit_names[EXIT_REASONS] = {
-	[EXIT_IO] = "io",
-	[EXIT_MSR] = "msr",
-	[EXIT_CPUID] = "cpuid",
-	[EXIT_NPF] = "npf",
-	[EXIT_NMI] = "nmi",
-	[EXIT_ICR] = "icr",
-	[EXIT_APIC] = "apic",
-	[EXIT_XSETBV] = "xsetbv",
-	[EXIT_INSTRUCTION] = "instruction",
-	[EXIT_EXCEPTION] = "exception",
-	[EXIT_SHUTDOWN] = "shutdown",
-	[EXIT_INVALID] = "invalid",
-	[EXIT_OTHER] = "other",
-};
+/* In the order of enum exit_reason. */
+static const char *const exit_names[] = {
+	"io",     "msr",         "cpuid",     "npf",      "nmi",     "icr",  "apic",
+	"xsetbv", "instruction", "exception", "shutdown", "invalid", "other"};
+_Static_assert(ARRAY_SIZE(exit_names) == EXIT_NONE, "a name for each");
 
 /* "exits 12 io 3 msr 4 ..." */
 static void print_counts(const u64 *exits, char *line, size_t size) {
