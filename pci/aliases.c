@@ -2,22 +2,6 @@
 #include "quirks.h"
 #include "scan.h"
 
-struct alias_list {
-	struct pci_address *aliases;
-	u32 count;
-	u32 limit;
-};
-
-static void add(struct alias_list *list, u16 segment, u32 requester_id) {
-	struct pci_address address = {segment, (u8)(requester_id >> 8), (u8)requester_id};
-
-	for (u32 i = 0; i < list->count; i++)
-		if (pci_key(list->aliases[i]) == pci_key(address))
-			return;
-	if (list->count < list->limit)
-		list->aliases[list->count++] = address;
-}
-
 /* Does a function of these quirks send as DEVFN of its bus? */
 static bool sends_as(u32 known, u32 own, u32 devfn) {
 	bool sibling = devfn / 8 == own / 8;
@@ -52,14 +36,6 @@ u32 pci_own_aliases(const struct pci_function *f, u16 *ids) {
 	return count;
 }
 
-static void add_own(struct alias_list *list, const struct pci_function *f) {
-	u16 ids[DMA_ALIASES_OWN];
-	u32 count = pci_own_aliases(f, ids);
-
-	for (u32 i = 0; i < count; i++)
-		add(list, f->address.segment, ids[i]);
-}
-
 bool pci_bridge_alias(const struct pci_function *bridge, u16 *requester_id) {
 	u8 type = bridge->pcie_type;
 	bool names_bus = type == PCIE_TO_PCI_BRIDGE || bridge->quirks & QUIRK_HIDDEN_PCIE_BRIDGE;
@@ -72,32 +48,40 @@ bool pci_bridge_alias(const struct pci_function *bridge, u16 *requester_id) {
 	return true;
 }
 
-/* Collects what the IDs become on the way to the root. Returns what interrupt messages have there. */
-static u16 walk(const struct inventory *inventory, u32 function, struct alias_list *list) {
-	const struct pci_function *f = &inventory->functions[function];
-	u16 requester_id = f->table_alias;
-
-	add_own(list, f);
-	while (f->parent != NONE) {
-		f = &inventory->functions[f->parent];
-		if (!pci_is_bridge(f))
-			add_own(list, f); /* a controller that sends for its own bus */
-		else if (pci_bridge_alias(f, &requester_id))
-			add(list, f->address.segment, requester_id);
-	}
-	return requester_id;
+static bool is_among(const struct pci_address *aliases, u32 count, u16 requester_id) {
+	while (count > 0 && pci_requester_id(aliases[count - 1]) != requester_id)
+		count--;
+	return count > 0;
 }
 
 u32 pci_dma_aliases(const struct inventory *inventory, u32 function, struct pci_address *aliases,
 		    u32 limit) {
-	struct alias_list list = {.aliases = aliases, .limit = limit};
+	const struct pci_function *functions = inventory->functions;
+	u16 ids[DMA_ALIASES_OWN];
+	u32 count = 0;
 
-	walk(inventory, function, &list);
-	return list.count;
+	/* Its own (or those of a controller that sends for its bus), and what bridges make of them. */
+	for (u32 f = function; f != NONE; f = functions[f].parent) {
+		const struct pci_function *at = &functions[f];
+		u32 found = f != function && pci_is_bridge(at) ? pci_bridge_alias(at, ids)
+							       : pci_own_aliases(at, ids);
+
+		for (u32 i = 0; i < found && count < limit; i++)
+			if (!is_among(aliases, count, ids[i]))
+				aliases[count++] = (struct pci_address){
+					at->address.segment, (u8)(ids[i] >> 8), (u8)ids[i]};
+	}
+	return count;
 }
 
 u16 pci_interrupt_requester(const struct inventory *inventory, u32 function) {
-	struct alias_list none = {.limit = 0};
+	const struct pci_function *f = &inventory->functions[function];
+	u16 requester_id = f->table_alias;
 
-	return walk(inventory, function, &none);
+	while (f->parent != NONE) {
+		f = &inventory->functions[f->parent];
+		if (pci_is_bridge(f))
+			pci_bridge_alias(f, &requester_id); /* the topmost one decides */
+	}
+	return requester_id;
 }

@@ -113,8 +113,8 @@ static bool start(const struct scan *s, const struct pci_function *f, struct sri
 		if (!range->bars[i].base && (range->bars[i].size || range->bars[i].is_64bit))
 			request->refusal = "firmware has not placed their registers";
 	if (!request->refusal && s->access->write) {
-		control |= SRIOV_VF_ENABLE | SRIOV_VF_MEMORY;
-		config_write(s->access, f->address, at, 2, control);
+		config_write(s->access, f->address, at, 2,
+			     control | SRIOV_VF_ENABLE | SRIOV_VF_MEMORY);
 		s->wait(SRIOV_DELAY);
 	}
 	return !request->refusal;

@@ -72,21 +72,20 @@ static bool is_candidate(const struct split *s, u32 f) {
 
 u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u32 trust_count,
 		u32 group, u32 *ports) {
-	const struct group *g = &inventory->groups[group];
 	struct split s = {
-		.group = g,
+		.group = &inventory->groups[group],
 		.ports = ports,
 		.trials = (u32)min_u64(TRIALS_MAX, VISITS_MAX / (inventory->function_count + 1))};
 	u32 failing = 0, found = 0;
 
-	if (g->member_count < 2)
+	if (s.group->member_count < 2)
 		return 0;
 	if (derivation_begin(&s.d, inventory)) {
 		for (u32 i = 0; i < trust_count; i++)
 			derivation_trust(&s.d, trusts[i].port);
-		for (u32 i = 0; i < g->member_count; i++)
-			if (is_candidate(&s, g->members[i]) && failing++ < GROUP_SPLIT_MAX)
-				ports[s.count++] = g->members[i];
+		for (u32 i = 0; i < s.group->member_count; i++)
+			if (is_candidate(&s, s.group->members[i]) && failing++ < GROUP_SPLIT_MAX)
+				ports[s.count++] = s.group->members[i];
 		u64 set = failing == s.count ? search(&s) : 0;
 
 		for (u32 i = 0; i < s.count; i++)

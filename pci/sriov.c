@@ -33,8 +33,7 @@ bool sriov_prepare(const struct pci_access *access, const struct pci_function *f
 	/* All of the following decides where they are, and must be written while they are off. */
 	if (request->refusal || control & SRIOV_VF_ENABLE)
 		return !request->refusal;
-	control &= ~(u32)SRIOV_ARI_HIERARCHY;
-	control |= ari ? SRIOV_ARI_HIERARCHY : 0;
+	control = (control & ~(u32)SRIOV_ARI_HIERARCHY) | (ari ? SRIOV_ARI_HIERARCHY : 0);
 	config_write(access, f->address, at + SRIOV_CONTROL, 2, control);
 	config_write(access, f->address, at + SRIOV_PAGE_SIZE, 4, SRIOV_PAGE_4K);
 	config_write(access, f->address, at + SRIOV_NUM_VFS, 2, request->count);
