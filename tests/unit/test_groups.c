@@ -12,14 +12,6 @@
 
 #include <cmocka.h>
 
-#define RP PCIE_ROOT_PORT
-#define USP PCIE_UPSTREAM_PORT
-#define DSP PCIE_DOWNSTREAM_PORT
-#define EP PCIE_ENDPOINT
-#define INTEGRATED PCIE_RC_ENDPOINT
-#define PLAIN PCIE_NONE
-#define REDIRECT (ACS_REQUEST_REDIRECT | ACS_COMPLETION_REDIRECT)
-
 /* --- ports, bridges, devices --- */
 
 static void finish(struct topology *t, const char *expected) {
@@ -27,19 +19,8 @@ static void finish(struct topology *t, const char *expected) {
 	topology_expect(t, expected);
 }
 
-/* Two root ports in slots or functions of their own, an endpoint below each. */
-static struct topology *two_ports(u8 device1, u8 function1, bool acs0, bool acs1) {
-	struct topology *t = topology_new();
-
-	topology_port(t, "RP0", RP, 0, 1, 0, 1, 1, acs0);
-	topology_port(t, "RP1", RP, 0, device1, function1, 2, 2, acs1);
-	topology_endpoint(t, "A", EP, 1, 0, 0);
-	topology_endpoint(t, "B", EP, 2, 0, 0);
-	return t;
-}
-
 static void port_without_acs_takes_what_is_below(void **state) {
-	struct topology *t = two_ports(2, 0, false, true);
+	struct topology *t = topology_two_ports(2, 0, false, true);
 
 	(void)state;
 	finish(t, "RP0,A|RP1|B");
@@ -217,7 +198,7 @@ static void failing_control_opens_the_whole_device(void **state) {
 }
 
 static void function_that_opens_a_port_takes_its_subtree(void **state) {
-	struct topology *t = two_ports(1, 1, true, true);
+	struct topology *t = topology_two_ports(1, 1, true, true);
 
 	(void)state;
 	topology_enumerate(t);
@@ -246,7 +227,7 @@ static void enhanced_targets_must_be_closed(void **state) {
 }
 
 static void egress_control_is_no_isolation(void **state) {
-	struct topology *t = two_ports(2, 0, true, true);
+	struct topology *t = topology_two_ports(2, 0, true, true);
 
 	(void)state;
 	topology_enumerate(t);
@@ -259,7 +240,7 @@ static void trust_splits_at_a_port(void **state) {
 	const struct group_trust trust = {{0, 0, PCI_DEVFN(1, 0)}, "lab"};
 	const struct group_trust wrong[] = {{{0, 5, 0}, "gone"},
 					    {{0, 0, PCI_DEVFN(30, 0)}, "bridge"}};
-	struct topology *t = two_ports(1, 1, false, false);
+	struct topology *t = topology_two_ports(1, 1, false, false);
 
 	(void)state;
 	topology_enumerate(t);
@@ -267,7 +248,7 @@ static void trust_splits_at_a_port(void **state) {
 	topology_free(t);
 
 	/* It stays with what is directly below, and with nothing more. */
-	t = two_ports(1, 1, false, false);
+	t = topology_two_ports(1, 1, false, false);
 	topology_acs(t, topology_endpoint(t, "A1", EP, 1, 0, 1), REDIRECT);
 	topology_acs(t, topology_endpoint(t, "A2", EP, 1, 0, 2), REDIRECT);
 	topology_enumerate(t);
@@ -303,7 +284,7 @@ static void table_alias_joins(void **state) {
 
 	/* Who uses a port's ID is in one group with all below it, from either side. */
 	for (u8 device = 0; device < 6; device += 5) {
-		t = two_ports(2, 0, true, true);
+		t = topology_two_ports(2, 0, true, true);
 		topology_endpoint(t, "C", PLAIN, 0, device, 0);
 		topology_enumerate(t);
 		t->inventory.functions[topology_find(t, "C")].table_alias = PCI_DEVFN(1, 0);
@@ -404,7 +385,7 @@ static void shared_reserved_memory_joins(void **state) {
 	topology_free(t);
 
 	/* Two regions of one port say nothing about what is below it. */
-	t = two_ports(2, 0, true, true);
+	t = topology_two_ports(2, 0, true, true);
 	topology_enumerate(t);
 	struct reserved_region own[] = {
 		{0x1000, 0x1fff, true, true, topology_find(t, "RP0"), 0, 0, 0},

@@ -11,29 +11,10 @@
 
 #include <cmocka.h>
 
-#define RP PCIE_ROOT_PORT
-#define USP PCIE_UPSTREAM_PORT
-#define DSP PCIE_DOWNSTREAM_PORT
-#define EP PCIE_ENDPOINT
-#define INTEGRATED PCIE_RC_ENDPOINT
-#define PLAIN PCIE_NONE
-#define REDIRECT (ACS_REQUEST_REDIRECT | ACS_COMPLETION_REDIRECT)
-
 static void finish(struct topology *t, const char *expected) {
 	topology_enumerate(t);
 	topology_expect(t, expected);
 	topology_free(t);
-}
-
-/* Two root ports in slots or functions of their own, an endpoint below each. */
-static struct topology *two_ports(u8 device1, u8 function1, bool acs0, bool acs1) {
-	struct topology *t = topology_new();
-
-	topology_port(t, "RP0", RP, 0, 1, 0, 1, 1, acs0);
-	topology_port(t, "RP1", RP, 0, device1, function1, 2, 2, acs1);
-	topology_endpoint(t, "A", EP, 1, 0, 0);
-	topology_endpoint(t, "B", EP, 2, 0, 0);
-	return t;
 }
 
 /* A root port, and nothing below it yet. */
@@ -66,21 +47,21 @@ static struct topology *pcie_to_pci(bool bar) {
 
 static void row_1_ports_with_acs(void **state) {
 	(void)state;
-	finish(two_ports(2, 0, true, true), "RP0|A|RP1|B");
+	finish(topology_two_ports(2, 0, true, true), "RP0|A|RP1|B");
 }
 
 static void row_2_one_port_without_acs(void **state) {
 	(void)state;
-	finish(two_ports(2, 0, false, true), "RP0,A|RP1|B");
+	finish(topology_two_ports(2, 0, false, true), "RP0,A|RP1|B");
 }
 
 static void row_3_ports_of_one_device_without_acs(void **state) {
 	(void)state;
-	finish(two_ports(1, 1, false, false), "RP0,RP1,A,B");
+	finish(topology_two_ports(1, 1, false, false), "RP0,RP1,A,B");
 }
 
 static void row_3c_one_of_three_ports_of_a_device_with_acs(void **state) {
-	struct topology *t = two_ports(1, 1, true, false);
+	struct topology *t = topology_two_ports(1, 1, true, false);
 
 	(void)state;
 	topology_port(t, "RP2", RP, 0, 1, 2, 3, 3, false);

@@ -11,8 +11,6 @@
 
 #include <cmocka.h>
 
-#define EP PCIE_ENDPOINT
-#define PLAIN PCIE_NONE
 #define INTERRUPT_PIN 0x3d
 
 /* The requester ID of another, one that nobody has, the bridge's: the IOMMU cannot tell them apart. */

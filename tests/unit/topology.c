@@ -469,3 +469,13 @@ bool topology_has_reason(struct topology *t, const char *member, enum group_rule
 			return true;
 	return false;
 }
+
+struct topology *topology_two_ports(u8 device1, u8 function1, bool acs0, bool acs1) {
+	struct topology *t = topology_new();
+
+	topology_port(t, "RP0", RP, 0, 1, 0, 1, 1, acs0);
+	topology_port(t, "RP1", RP, 0, device1, function1, 2, 2, acs1);
+	topology_endpoint(t, "A", EP, 1, 0, 0);
+	topology_endpoint(t, "B", EP, 2, 0, 0);
+	return t;
+}

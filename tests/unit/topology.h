@@ -66,6 +66,18 @@ u32 topology_port(struct topology *t, const char *name, u8 type, u8 bus, u8 devi
 u32 topology_endpoint(struct topology *t, const char *name, u8 type, u8 bus, u8 device,
 		      u8 function);
 
+/* What tests of groups call the types. */
+#define RP PCIE_ROOT_PORT
+#define USP PCIE_UPSTREAM_PORT
+#define DSP PCIE_DOWNSTREAM_PORT
+#define EP PCIE_ENDPOINT
+#define INTEGRATED PCIE_RC_ENDPOINT
+#define PLAIN PCIE_NONE
+#define REDIRECT (ACS_REQUEST_REDIRECT | ACS_COMPLETION_REDIRECT)
+
+/* Two root ports in slots or functions of their own, an endpoint below each. */
+struct topology *topology_two_ports(u8 device1, u8 function1, bool acs0, bool acs1);
+
 /* Enumerates and switches ACS on; groups are left to the caller. */
 void topology_enumerate(struct topology *t);
 /* Index in the inventory of the function with this name. */
