@@ -122,7 +122,7 @@ static bool make_plan(struct load *load) {
 				   HANDOVER_BASE, HANDOVER_END - 1);
 	if (!plan_kernel(load))
 		return false;
-	if (load->entry < load->base || load->entry >= load->end)
+	if (!overlaps(load, load->entry, load->entry + 1))
 		return load_refuse(load, "the entry %#lx is not in the image", load->entry);
 	return plan_initrd(load);
 }

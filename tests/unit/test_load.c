@@ -313,6 +313,11 @@ static void elf_that_lies_is_refused(void **unused) {
 	memcpy(image + 176, image + 120, 56);
 	put(176, 4, 4);
 	assert_refused("overlaps");
+	/* Apart from each other, with the entry where neither is. */
+	put(120 + 24, 0x100b000, 8);
+	assert_loaded();
+	put(NOTES + 40, 0x100a000, 4);
+	assert_refused("entry");
 	make_elf64();
 	put(120 + 32, 43, 8); /* the note is cut off */
 	assert_refused("neither");
