@@ -88,7 +88,12 @@ $(BUILD)/gen/quirk_rows.h: pci/quirks.txt pci/quirks.h $(TOOLS)/make-quirks.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-quirks.py $< pci/quirks.h $@
 
-GENERATED := $(ASL_HEADERS) $(BUILD)/gen/quirk_rows.h
+# What is said of a breach of the file's rules.
+$(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-rules.py $< $@
+
+GENERATED := $(ASL_HEADERS) $(BUILD)/gen/quirk_rows.h $(BUILD)/gen/config_rules.h
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)

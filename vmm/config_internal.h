@@ -61,7 +61,7 @@ struct entry {
 };
 
 /* diagnostics.c */
-/* Reports a breach of a rule from config_rules.h, in the order of places. */
+/* Reports a breach of a rule from rules.txt, in the order of places. */
 __attribute__((format(printf, 4, 5))) void config_report(struct config *config, struct place at,
 							 const char *rule, const char *text, ...);
 /* TEXT, cut for a message to what fits into SIZE bytes of SHOWN; returns it. */

@@ -43,7 +43,13 @@ static void fill_functions(struct config *config) {
 	}
 }
 
-static struct diagnostic out_of_memory = {{1, 1}, OUT_OF_MEMORY};
+/* Said instead of all else, where there is no memory to write it. */
+static struct diagnostic out_of_memory = {
+	{1, 1},
+	"out-of-memory",
+	"the file needs more working memory than there is: it was not checked",
+	NULL,
+	"make the file smaller"};
 
 bool config_plan(const char *text, size_t length, const struct inventory *inventory,
 		 const struct image_lookup *lookup, struct arena *arena, struct plan *plan,
