@@ -72,16 +72,13 @@ EFI_LIB_DIRS := /usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/gnuefi
 EFI_CRT0 := $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o,$(EFI_LIB_DIRS))) crt0-efi-x86_64.o)
 EFI_LIB := $(firstword $(wildcard $(addsuffix /libgnuefi.a,$(EFI_LIB_DIRS))) libgnuefi.a)
 
-# ACPI source becomes a header build/gen/NAME.h with `static const unsigned char NAME_aml[]`.
-ASL_HEADERS := $(patsubst vmm/%.asl,$(BUILD)/gen/%.h,$(wildcard vmm/*.asl))
+# A guest's firmware tables: ACPI source becomes a header with their bytes.
+GUEST_TABLES := $(wildcard vmm/tables/*.asl)
+GUEST_ACPI_BASE = $(shell sed -n 's/^\#define GUEST_ACPI_BASE \(0x[0-9a-f]*\).*/\1/p' include/guest.h)
 
-$(BUILD)/gen/%.h: vmm/%.asl
-	@mkdir -p $(@D)
-	$(call say,IASL,$<)
-	$(Q)$(IASL) -vs -p $(BUILD)/gen/$* $< > $(BUILD)/gen/$*.log || { cat $(BUILD)/gen/$*.log; false; }
-	@{ echo '/* SPDX-License-Identifier: Apache-2.0 */'; echo '#pragma once'; \
-	  echo 'static const unsigned char $*_aml[] = {'; \
-	  od -An -v -tx1 $(BUILD)/gen/$*.aml | sed 's/ \(..\)/ 0x\1,/g'; echo '};'; } > $@
+$(BUILD)/gen/guest_tables.h: $(GUEST_TABLES) include/guest.h $(TOOLS)/make-acpi.py
+	$(call say,IASL,vmm/tables)
+	$(Q)$(TOOLS)/make-acpi.py $(IASL) $(GUEST_ACPI_BASE) $(BUILD)/gen/tables $@ $(GUEST_TABLES)
 
 # What devices do without saying so: rows of text become rows of a table.
 $(BUILD)/gen/quirk_rows.h: pci/quirks.txt pci/quirks.h $(TOOLS)/make-quirks.py
@@ -93,7 +90,7 @@ $(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-rules.py $< $@
 
-GENERATED := $(ASL_HEADERS) $(BUILD)/gen/quirk_rows.h $(BUILD)/gen/config_rules.h
+GENERATED := $(BUILD)/gen/guest_tables.h $(BUILD)/gen/quirk_rows.h $(BUILD)/gen/config_rules.h
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)

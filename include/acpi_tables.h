@@ -43,33 +43,22 @@ struct acpi_rsdp {
 } ACPI_PACKED;
 ACPI_SIZE(acpi_rsdp, 36);
 
-/* FADT, "FACP": what a hardware-reduced machine has to fill in, and what is read of the real one. */
+/* FADT, "FACP", as far as it is read. */
 struct acpi_fadt {
 	struct acpi_header header;
 	u32 facs, dsdt;
-	u8 interrupt_model, preferred_profile;
-	u8 fixed_hardware[18];
+	u8 fixed_hardware[20];
 	u32 pm1a_control;
-	u8 fixed_hardware2[41];
-	u16 boot_flags;
-	u8 reserved;
+	u8 fixed_hardware2[44];
 	u32 flags; /* enum acpi_fadt_flag */
 	struct acpi_address reset_register;
 	u8 reset_value;
-	u16 arm_boot_flags;
-	u8 minor_revision;
-	u64 x_facs, x_dsdt;
-	struct acpi_address x_fixed_hardware[8];
-	struct acpi_address sleep_control, sleep_status;
-	u64 hypervisor_vendor;
 } ACPI_PACKED;
 ACPI_OFFSET(acpi_fadt, pm1a_control, 64);
-ACPI_OFFSET(acpi_fadt, boot_flags, 109);
-ACPI_OFFSET(acpi_fadt, x_dsdt, 140);
-ACPI_OFFSET(acpi_fadt, sleep_control, 244);
-ACPI_SIZE(acpi_fadt, 276);
+ACPI_OFFSET(acpi_fadt, flags, 112);
+ACPI_SIZE(acpi_fadt, 129);
 
-enum acpi_fadt_flag { ACPI_FADT_RESET = BIT(10), ACPI_FADT_HW_REDUCED = BIT(20) };
+enum acpi_fadt_flag { ACPI_FADT_RESET = BIT(10) };
 
 /* MADT, "APIC": records of type u8, length u8 follow. */
 struct acpi_madt {

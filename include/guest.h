@@ -103,7 +103,7 @@ bool image_check(const struct load_request *request, struct text_sink *reason);
 bool image_load(const struct load_request *request, const struct guest_memory *memory,
 		struct vcpu_state *state, struct text_sink *reason);
 
-/* --- ACPI tables for a guest (vmm/acpi_build.c, vmm/dsdt.asl) --- */
+/* --- ACPI tables for a guest (vmm/acpi_build.c, vmm/tables) --- */
 
 struct acpi_window {
 	u64 base, length; /* length 0: none */
@@ -112,13 +112,13 @@ struct acpi_window {
 struct acpi_request {
 	const u32 *apic_ids; /* the partition's processors, boot processor first */
 	u32 cpu_count;
-	u64 ecam_base; /* of the guest's bus 0; 1 MiB; 0: none */
+	u64 ecam_base; /* of the guest's bus 0; 1 MiB */
 	struct acpi_window windows[2]; /* of PCI memory: below and above 4 GiB */
-	u64 ioapic_base;
 };
 
 #define GUEST_ACPI_BASE 0xe0000ull /* guest-physical; the root pointer is at its beginning */
 #define GUEST_ACPI_SIZE 0x20000ull
+#define GUEST_RESET_VECTOR 0xffff0ull /* the tables end below it */
 
 /* Builds all tables into BUFFER of GUEST_ACPI_SIZE bytes, to be placed at GUEST_ACPI_BASE. False: too many processors. */
 bool acpi_build(const struct acpi_request *request, u8 *buffer);

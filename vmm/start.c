@@ -30,8 +30,6 @@ static void bar_windows(const struct partition *p, struct acpi_window *windows) 
  * Kernels that find hardware-reduced tables but no firmware end a reset with a jump to the reset vector in
  * real mode: mov dx, 0xcf9; mov al, 6; out dx, al; hlt; jmp back.
  */
-#define RESET_VECTOR 0xffff0ull
-
 static const u8 reset_code[] = {0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee, 0xf4, 0xeb, 0xfd};
 
 _Static_assert(GUEST_ACPI_BASE + GUEST_ACPI_SIZE <= LARGE_PAGE_SIZE, "the window shows all of it");
@@ -40,10 +38,8 @@ _Static_assert(GUEST_ACPI_BASE + GUEST_ACPI_SIZE <= LARGE_PAGE_SIZE, "the window
 static bool place_tables(struct partition *p) {
 	u8 *tables = (u8 *)cpu_window(cpu_here(), p->plan->memory_base) + GUEST_ACPI_BASE;
 	u32 apic_ids[256];
-	struct acpi_request request = {.apic_ids = apic_ids,
-				       .cpu_count = p->vcpu_count,
-				       .ecam_base = machine.ecam_base,
-				       .ioapic_base = GUEST_IOAPIC_BASE};
+	struct acpi_request request = {
+		.apic_ids = apic_ids, .cpu_count = p->vcpu_count, .ecam_base = machine.ecam_base};
 
 	if (p->vcpu_count > ARRAY_SIZE(apic_ids) || p->low_bytes < LARGE_PAGE_SIZE)
 		return false;
@@ -52,7 +48,7 @@ static bool place_tables(struct partition *p) {
 	bar_windows(p, request.windows);
 	if (!acpi_build(&request, tables))
 		return false;
-	memcpy(tables + (RESET_VECTOR - GUEST_ACPI_BASE), reset_code, sizeof(reset_code));
+	memcpy(tables + (GUEST_RESET_VECTOR - GUEST_ACPI_BASE), reset_code, sizeof(reset_code));
 	return true;
 }
 

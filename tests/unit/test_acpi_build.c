@@ -55,7 +55,6 @@ static struct acpi_request plain_request(void) {
 		.cpu_count = ARRAY_SIZE(ids),
 		.ecam_base = 0xe0000000,
 		.windows = {{0xc0000000, 0x10000000}, {0x800000000, 0x100000000}},
-		.ioapic_base = GUEST_IOAPIC_BASE,
 	};
 }
 
@@ -98,24 +97,41 @@ static void processors_by_the_width_of_their_identifier(void **unused) {
 
 	assert_non_null(madt);
 	assert_int_equal(number(madt + 4, 4), 44 + 8 + 8 + 16 + 12);
-	assert_int_equal(madt[44], 0);
-	assert_int_equal(madt[44 + 3], 2);
-	assert_int_equal(madt[52 + 3], 7);
-	assert_int_equal(madt[60], 9);
-	assert_int_equal(number(madt + 60 + 4, 4), 300);
-	assert_int_equal(madt[76], 1);
-	assert_int_equal(number(madt + 76 + 4, 4), GUEST_IOAPIC_BASE);
+	assert_int_equal(madt[44], 1);
+	assert_int_equal(number(madt + 44 + 4, 4), GUEST_IOAPIC_BASE);
+	assert_int_equal(madt[56], 0);
+	assert_int_equal(madt[56 + 3], 2);
+	assert_int_equal(madt[64 + 3], 7);
+	assert_int_equal(madt[72], 9);
+	assert_int_equal(number(madt + 72 + 4, 4), 300);
 }
 
-static void no_configuration_space_no_mcfg(void **unused) {
+static void configuration_space_is_where_the_request_says(void **unused) {
 	struct acpi_request request = plain_request();
 
 	(void)unused;
 	assert_true(acpi_build(&request, area));
 	assert_int_equal(number(find_table("MCFG") + 44, 8), 0xe0000000);
-	request.ecam_base = 0;
+	assert_int_equal(number(find_table("MCFG") + 52, 4), 0); /* segment 0, buses 0 to 0 */
+}
+
+/* As many processors as there is room for: nothing lies over the reset vector. */
+static void tables_end_below_the_reset_vector(void **unused) {
+	static u32 ids[20000];
+	struct acpi_request request = plain_request();
+	u32 count = 4096;
+
+	(void)unused;
+	request.apic_ids = ids;
+	while (request.cpu_count = count, acpi_build(&request, area))
+		count++;
+	request.cpu_count = count - 1;
 	assert_true(acpi_build(&request, area));
-	assert_null(find_table("MCFG"));
+	for (u64 i = GUEST_RESET_VECTOR - GUEST_ACPI_BASE; i < GUEST_ACPI_SIZE; i++)
+		assert_int_equal(area[i], 0);
+	const u8 *madt = find_table("APIC");
+
+	assert_true(madt + number(madt + 4, 4) + 8 > area + GUEST_RESET_VECTOR - GUEST_ACPI_BASE);
 }
 
 static void too_many_processors_are_refused(void **unused) {
@@ -188,7 +204,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(root_pointer_and_tables_add_up),
 		cmocka_unit_test(processors_by_the_width_of_their_identifier),
-		cmocka_unit_test(no_configuration_space_no_mcfg),
+		cmocka_unit_test(configuration_space_is_where_the_request_says),
+		cmocka_unit_test(tables_end_below_the_reset_vector),
 		cmocka_unit_test(too_many_processors_are_refused),
 		cmocka_unit_test(iasl_reads_every_table),
 	};
