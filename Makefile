@@ -62,9 +62,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 
 # ---- the image ------------------------------------------------------------------------------------
 
-IMAGE_DIRS := boot arch/x86 arch/x86/svm pci iommu vmm lib
+IMAGE_DIRS := boot arch/x86 arch/x86/svm arch/x86/vmx pci iommu vmm lib
 IMAGE_SRC := $(sort $(wildcard $(addsuffix /*.c,$(IMAGE_DIRS))))
-IMAGE_ASM := $(sort $(wildcard $(addsuffix /*.asm,boot arch/x86 arch/x86/svm)))
+IMAGE_ASM := $(sort $(wildcard $(addsuffix /*.asm,boot arch/x86 arch/x86/svm arch/x86/vmx)))
 IMAGE_OBJ := $(IMAGE_SRC:%.c=$(BUILD)/obj/%.o) $(IMAGE_ASM:%.asm=$(BUILD)/obj/%.asm.o)
 IMAGE_SECTIONS := .text .rodata .rela .relro .dynamic .data .reloc
 
@@ -260,6 +260,49 @@ build/guest/attacker.elf: $(ATTACKER_OBJ) tests/qemu/attacker/link.ld
 	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKER_OBJ)
 
+# The guest that takes every way out, and two that end at once.
+guest: build/guest/exits.elf build/guest/task.bin build/guest/state.bin
+
+EXITS_OBJ := $(patsubst tests/bochs/guest/%,build/guest/exits/%.o,\
+	$(wildcard tests/bochs/guest/*.c) tests/bochs/guest/start.asm) \
+	build/guest/attacker/start.asm.o build/guest/attacker/machine.c.o
+
+build/guest/exits/%.c.o: tests/bochs/guest/%.c tests/bochs/guest/exits.h tests/qemu/attacker/guest.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc $(ATTACKER_CFLAGS) -c -o $@ $<
+
+build/guest/exits/%.asm.o: tests/bochs/guest/%.asm
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)$(NASM) -f elf64 -Werror -o $@ $<
+
+build/guest/exits.elf: $(EXITS_OBJ) tests/qemu/attacker/link.ld
+	$(call say,GUEST,$@)
+	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+		-T tests/qemu/attacker/link.ld -o $@ $(EXITS_OBJ)
+
+build/guest/%.bin: tests/bochs/guest/%.asm
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)
+	$(Q)$(NASM) -f bin -Werror -o $@ $<
+
+# For machines without ACPI tables: see tests/bochs.
+guest: build/guest/shim.efi
+
+build/guest/shim.o: tests/bochs/shim.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc $(filter-out -f%-sections,$(IMAGE_CFLAGS)) $(EFI_CFLAGS) -Wno-missing-prototypes -c -o $@ $<
+
+build/guest/shim.elf: build/guest/shim.o $(BUILD)/obj/lib/string.o linker.ld
+	$(Q)ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --no-undefined -z text -z norelro -z noexecstack \
+		--build-id=none -T linker.ld -o $@ $(EFI_CRT0) build/guest/shim.o $(BUILD)/obj/lib/string.o $(EFI_LIB)
+
+build/guest/shim.efi: build/guest/shim.elf
+	$(call say,EFI,$@)
+	$(Q)objcopy $(addprefix -j ,$(IMAGE_SECTIONS)) --strip-all --target efi-app-x86_64 --subsystem=10 $< $@
+
 # ---- booting --------------------------------------------------------------------------------------
 
 esp: $(BUILD)/bulkhead.efi
@@ -302,6 +345,6 @@ tidy: $(GENERATED)
 	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))
 
 clean:
-	rm -rf $(filter-out build/qemu build/kernel,$(wildcard build/*))
+	rm -rf $(filter-out build/qemu build/kernel build/bochs,$(wildcard build/*))
 
 -include $(shell find $(addprefix $(BUILD)/,obj hosted san fuzzed) -name '*.d' 2>/dev/null)

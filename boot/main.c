@@ -23,7 +23,7 @@ struct firmware firmware;
 
 static struct arena arena;
 static struct config_preview preview;
-static const struct vcpu_ops *const processor_kinds[] = {&svm_ops};
+static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
 
 #define CPUID_X2APIC BIT(21) /* 1 ECX */
 #define CPUID_TOPOLOGY 0xb
@@ -42,6 +42,9 @@ static const char *choose_processor_kind(void) {
 	for (u32 i = 0; !words[0] && !boot.vcpu_ops && i < ARRAY_SIZE(processor_kinds); i++)
 		if (processor_kinds[i]->check(&buffer.sink))
 			boot.vcpu_ops = processor_kinds[i];
+	if (!words[0] && !boot.vcpu_ops)
+		text_print(&buffer.sink, "this processor has neither SVM nor VT-x, or firmware "
+					 "hides it: switch on virtualisation in its settings");
 	return words[0] ? words : NULL;
 }
 

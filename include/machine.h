@@ -70,6 +70,7 @@ enum exit_reason {
 	EXIT_XSETBV,
 	EXIT_INSTRUCTION, /* instructions that are not offered */
 	EXIT_EXCEPTION,
+	EXIT_CONTROL, /* control registers; the vendor's part has served it */
 	EXIT_SHUTDOWN, /* triple fault */
 	EXIT_INVALID, /* the processor refused to enter */
 	EXIT_OTHER,
@@ -91,6 +92,7 @@ struct vcpu_exit {
 	u8 vector; /* exception */
 	bool has_error;
 	u32 error;
+	const char *why; /* invalid, other: in words */
 };
 
 #define REQUEST_STOP BIT(0) /* leave the guest for good */
@@ -122,7 +124,10 @@ struct vcpu_ops {
 	u64 efer; /* bits that a guest may set */
 	const struct table_format *nested_format;
 	unsigned int (*nested_leaf_level)(void);
-	/* False with words when this processor cannot serve; true with words when it serves less well. Touches nothing. */
+	/*
+	 * True when this processor can serve, with words when it serves less well. False without words when it
+	 * is not of this kind, else with the reason. Touches nothing.
+	 */
 	bool (*check)(struct text_sink *reason);
 	/* Switches the extension on for the processor that runs this. */
 	bool (*cpu_enable)(struct cpu *cpu, struct page_pool *pool);
@@ -138,7 +143,7 @@ struct vcpu_ops {
 	void (*flush)(struct vcpu *vcpu);
 };
 
-extern const struct vcpu_ops svm_ops;
+extern const struct vcpu_ops svm_ops, vmx_ops;
 
 /* --- partitions (vmm) --- */
 
@@ -156,7 +161,7 @@ struct partition {
 	u32 index;
 	volatile enum partition_state state;
 	const char *volatile failure; /* why it failed; NULL: it did not */
-	char failure_text[96];
+	char failure_text[128];
 	volatile u32 vcpus_running;
 	volatile u32 round; /* counts starts */
 	struct arena state_arena; /* for what lives as long as the partition */

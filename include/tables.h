@@ -25,9 +25,9 @@ enum table_access {
 struct table_format {
 	u64 present; /* any of these: the entry is in use */
 	u64 always; /* in every entry */
-	u64 read, write, user,
+	u64 read, write, execute, user,
 		uncached; /* in pages with that access; all rights in entries above */
-	u64 no_execute; /* in pages without ACCESS_EXECUTE */
+	u64 no_execute, cached; /* in pages without ACCESS_EXECUTE, without ACCESS_UNCACHED */
 	u64 large; /* in pages above level 1 */
 	u32 next_level; /* or: the lowest of three bits with the level of the table that is pointed to */
 };

@@ -26,7 +26,8 @@
 #define EFER_AUTOIBRS BIT(21)
 
 /*
- * An event that the next entry delivers, as SVM's EVENTINJ has it (AMD64 APM volume 2, section 15.20).
+ * An event that the next entry delivers, as SVM's EVENTINJ has it (AMD64 APM volume 2, section 15.20);
+ * the lower half is VT-x's interruption information too.
  */
 #define EVENT_TYPE BITS(10, 8)
 #define EVENT_TYPE_EXCEPTION (3ull << 8)

@@ -47,15 +47,15 @@ static u64 page_entry(const struct page_tables *tables, u64 address, unsigned in
 
 	return address | f->always | (access & ACCESS_READ ? f->read : 0) |
 	       (access & ACCESS_WRITE ? f->write : 0) | (access & ACCESS_USER ? f->user : 0) |
-	       (access & ACCESS_UNCACHED ? f->uncached : 0) |
-	       (access & ACCESS_EXECUTE ? 0 : f->no_execute) | (level > 1 ? f->large : 0);
+	       (access & ACCESS_UNCACHED ? f->uncached : f->cached) |
+	       (access & ACCESS_EXECUTE ? f->execute : f->no_execute) | (level > 1 ? f->large : 0);
 }
 
 /* For a table at LEVEL: pages further down decide about rights. */
 static u64 table_entry(const struct page_tables *tables, const u64 *table, unsigned int level) {
 	const struct table_format *f = tables->format;
 
-	return (uintptr_t)table | f->always | f->read | f->write | f->user |
+	return (uintptr_t)table | f->always | f->read | f->write | f->user | f->execute |
 	       (f->next_level ? (u64)level << f->next_level : 0);
 }
 

@@ -94,14 +94,16 @@ static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 		break;
 	case EXIT_SHUTDOWN: partition_fail(p, "triple fault on cpu %u", number); break;
 	case EXIT_INVALID:
-		partition_fail(p, "the processor refuses the state that cpu %u was brought into",
-			       number);
+		partition_fail(p,
+			       "the processor refuses the state that cpu %u was brought into: %s",
+			       number, exit->why);
 		break;
+	case EXIT_CONTROL:
 	case EXIT_NMI:
 	case EXIT_NONE: break;
 	default:
-		partition_fail(p, "unexpected exit 0x%lx at rip 0x%lx on cpu %u", exit->code,
-			       vcpu->state.rip, number);
+		partition_fail(p, "unexpected exit 0x%lx (%s) at rip 0x%lx on cpu %u", exit->code,
+			       exit->why, vcpu->state.rip, number);
 	}
 }
 

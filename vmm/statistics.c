@@ -3,8 +3,8 @@
 
 /* In the order of enum exit_reason. */
 static const char *const exit_names[] = {
-	"io",     "msr",         "cpuid",     "npf",      "nmi",     "icr",  "apic",
-	"xsetbv", "instruction", "exception", "shutdown", "invalid", "other"};
+	"io",     "msr",         "cpuid",     "npf",     "nmi",      "icr",     "apic",
+	"xsetbv", "instruction", "exception", "control", "shutdown", "invalid", "other"};
 _Static_assert(ARRAY_SIZE(exit_names) == EXIT_NONE, "a name for each");
 
 /* "exits 12 io 3 msr 4 ..." */

@@ -4,10 +4,10 @@
 #define FIRST_EXTERNAL_VECTOR 32
 #define FIRST_LEGAL_VECTOR 16
 
-/* Between looking whether there is work and sleeping: what came in there must not be missed. */
-static void nmi(struct interrupt_frame *frame) {
-	if (frame->rip >= (uintptr_t)cpu_idle_begin && frame->rip < (uintptr_t)cpu_idle_end)
-		frame->rip = (uintptr_t)cpu_idle_end;
+/* Between looking whether there is work and sleeping, or entering: what came in there must not be missed. */
+static void leave(struct interrupt_frame *frame, const char *begin, const char *end) {
+	if (frame->rip >= (uintptr_t)begin && frame->rip < (uintptr_t)end)
+		frame->rip = (uintptr_t)end;
 }
 
 /* Guests may use vectors 16 to 31 for interrupts: then the local APIC has them in service. */
@@ -18,7 +18,8 @@ static bool is_external(u64 vector) {
 
 void interrupt_handler(struct interrupt_frame *frame) {
 	if (frame->vector == EXCEPTION_NMI) {
-		nmi(frame);
+		leave(frame, cpu_idle_begin, cpu_idle_end);
+		leave(frame, vmx_enter_begin, vmx_enter_end);
 	} else if (is_external(frame->vector)) {
 		/*
 		 * Guests' interrupts are held while the hypervisor runs; they arrive here only while a

@@ -68,6 +68,7 @@ void apic_send(u32 apic_id, u32 command);
 /* assembly */
 extern const char vector_stubs[];
 extern const char cpu_idle_begin[], cpu_idle_end[];
+extern const char vmx_enter_begin[], vmx_enter_end[];
 void cpu_idle_wait(volatile u32 *wake);
 void segments_load(const struct descriptor_pointer *gdt, u16 data, u16 code, u16 task);
 _Noreturn void stack_switch(void *stack, void (*function)(struct cpu *), struct cpu *cpu);

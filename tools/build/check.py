@@ -107,6 +107,7 @@ STEPS = {
     "unit": run_unit,
     "fuzz": run_fuzz,
     "qemu": lambda sums: run_pytest(sums, "qemu", "host"),
+    "bochs": lambda sums: run_pytest(sums, "bochs"),
 }
 
 

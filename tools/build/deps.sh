@@ -67,3 +67,10 @@ if [ ! -e "$build/kernel/.complete" ]; then
 	"$here/unpack-kernel.py" "$build/kernel.debs" "$build/kernel" nvme e1000e
 	rm -rf "$build/kernel.debs"
 fi
+
+# Bochs emulates VT-x. What it tests can wait; a suite that has gone must not hold everything up.
+if [ ! -e "$build/bochs/.complete" ]; then
+	echo "deps: unpacking Bochs into $build/bochs"
+	"$here/get-debs.sh" "$build/bochs" trixie bochs bochs-term bochs-wx- vgabios ||
+		echo "deps: Bochs could not be fetched: the tests of VT-x will be skipped"
+fi

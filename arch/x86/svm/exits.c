@@ -58,7 +58,8 @@ static enum exit_reason reason_of(u64 code) {
 }
 
 static void decode(const struct vmcb *vmcb, struct vcpu_exit *exit) {
-	*exit = (struct vcpu_exit){.code = vmcb->exit_code, .next_rip = vmcb->next_rip};
+	*exit = (struct vcpu_exit){
+		.code = vmcb->exit_code, .next_rip = vmcb->next_rip, .why = "VMRUN says no more"};
 	if (vmcb->exit_code == VMEXIT_IOIO) {
 		decode_io(vmcb, exit);
 	} else if (vmcb->exit_code == VMEXIT_MSR) {

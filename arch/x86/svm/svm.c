@@ -8,10 +8,9 @@
 #define HOST_PAGES 2 /* VM_HSAVE_PA, and our own VMSAVE area */
 
 static bool svm_check(struct text_sink *reason) {
-	if (!(cpuid(0x80000001, 0).ecx & CPUID_SVM)) {
-		text_print(reason, "this processor has no SVM, or firmware hides it: switch on SVM "
-				   "(AMD's virtualisation) in the firmware's settings");
-	} else if (msr_read(MSR_VM_CR) & VM_CR_SVMDIS) {
+	if (!(cpuid(0x80000001, 0).ecx & CPUID_SVM))
+		return false;
+	if (msr_read(MSR_VM_CR) & VM_CR_SVMDIS) {
 		text_print(reason, "firmware has disabled SVM (VM_CR.SVMDIS): switch on SVM "
 				   "(virtualisation) in the firmware's settings");
 	} else if (!(cpuid(0x8000000a, 0).edx & CPUID_NESTED_PAGING)) {
