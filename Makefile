@@ -21,7 +21,7 @@ say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(
 endif
 
 .PHONY: all image command deps guest lister demo run check check-groups esp size fuzz help \
-	unit unit-programs fuzzers bench bench-groups format format-check tidy clean
+	unit unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
 .DELETE_ON_ERROR:
 
 all: image command
@@ -36,6 +36,7 @@ help:
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
 	@echo 'make unit     unit tests alone;  make fuzz FUZZ_SECONDS=N: N seconds a fuzz target'
+	@echo 'make bench    benchmarks: docs/benchmarks.md (BENCH="linux bulkhead" WORK=hash,read1 REPEAT=3)'
 	@echo 'make bench-groups  time and memory of deriving groups, by the number of functions'
 	@echo 'make size     lines of code by folder against the budget'
 	@echo 'make format   clang-format on every source file;  make tidy: clang-tidy'
@@ -178,16 +179,43 @@ $(BUILD)/host/%: $(BUILD)/san/tests/host/%.o $(BUILD)/libsanitized.a
 unit:
 	@$(TOOLS)/check.py unit
 
+# ---- benchmarks -----------------------------------------------------------------------------------
+
 # Optimised, without sanitizers: what the hypervisor would take.
 $(BUILD)/bench/groups: $(BUILD)/hosted/tests/bench/groups.o $(BUILD)/hosted/tests/unit/large_machine.o $(BUILD)/libhosted.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^
 
-bench: bench-groups
-
 bench-groups: $(BUILD)/bench/groups
 	@$<
+
+# The plugin that counts in QEMU, and the program that tests it.
+instrument: build/bench/instrument.so build/bench/known.bin
+
+build/bench/instrument.so: tests/bench/instrument.c tests/bench/qemu_plugin.h
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -fvisibility=hidden -o $@ $<
+
+build/bench/known.bin: tests/bench/known.asm
+	@mkdir -p $(@D)
+	$(call say,NASM,$@)
+	$(Q)$(NASM) -f bin -Werror -o $@ $<
+
+build/bench/init: $(wildcard tests/bench/guest/*.c) tests/bench/guest/work.h tests/qemu/guest/sha256.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O2 $(WARNINGS) -static -o $@ $(filter %.c,$^)
+
+build/bench/initrd.img: $(TOOLS)/make-initrd.py build/bench/init build/kernel/.complete
+	$(call say,CPIO,$@)
+	$(Q)$(TOOLS)/make-initrd.py $@ --init build/bench/init build/kernel/modules
+
+# BENCH: whom to measure (all that can run), WORK: what with, REPEAT: how often.
+bench: deps
+	@$(MAKE) --no-print-directory -s image instrument build/bench/initrd.img
+	@tests/bench/bench.py $(BENCH) $(if $(WORK),--work $(WORK)) $(if $(REPEAT),--repeat $(REPEAT))
 
 $(BUILD)/fuzzed/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)
@@ -212,7 +240,7 @@ fuzz: fuzzers
 
 guest: build/guest/initrd.img
 
-build/guest/work: tests/qemu/guest/work.c
+build/guest/work: tests/qemu/guest/work.c tests/qemu/guest/sha256.h
 	@mkdir -p $(@D)
 	$(call say,GUEST,$<)
 	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O3 -funroll-loops $(WARNINGS) -static -o $@ $<
