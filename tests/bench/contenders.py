@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is measured, and on what: the same emulated AMD machine, kernel, initramfs and program for everybody.
+
+A partition is two processors and 1 GiB. The bare machine has exactly that; a machine for a hypervisor
+has four processors and 4 GiB, as the others need room for themselves.
+"""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "qemu"))
+from machine import BUILD, IMAGE, VMLINUZ, e1000e, root_port  # noqa: E402
+
+INITRD = BUILD / "bench" / "initrd.img"
+PARTITION_MEMORY = "1G"
+MACHINE_CPUS, MACHINE_MEMORY = 4, "4G"
+
+# Linux finds the emulated timer's line broken on a busy host; the counter is stable, but says so nowhere.
+KERNEL_WORDS = "console=ttyS0 quiet nokaslr no_timer_check cryptomgr.notests clocksource=tsc tsc=reliable panic=-1"
+
+
+def devices():
+    """An NVMe drive that holds zeros, and a network card, each alone behind a root port."""
+    return [*root_port("rp1", 4), "-blockdev", "driver=null-co,node-name=zeros,read-zeroes=on,size=1073741824",
+            "-device", "nvme,serial=1,drive=zeros,bus=rp1", *root_port("rp2", 5), *e1000e("rp2")]
+
+
+class Linux:
+    """Bare Linux on a machine as large as the partition. DMA is not translated: no guest of the others sees an IOMMU."""
+    name, title, image = "linux", "bare Linux, iommu=pt", VMLINUZ
+    partition = (0, 1)
+    words = "iommu=pt"
+    limit = 400
+
+    @staticmethod
+    def missing():
+        """Why it cannot run here; None: it can."""
+        return None
+
+    def arguments(self, guest_words):
+        return dict(kernel=VMLINUZ, initrd=INITRD, append=f"{KERNEL_WORDS} {self.words} {guest_words}", cpus=2,
+                    memory=PARTITION_MEMORY, devices=devices())
+
+
+class LinuxTranslated(Linux):
+    """Bare Linux that lets the IOMMU translate, as it does when it finds itself virtualised."""
+    name, title, words = "linux-translated", "bare Linux, IOMMU translating", ""
+
+
+class Bulkhead:
+    name, title, image = "bulkhead", "Bulkhead", IMAGE
+    partition = (1, 2)
+    limit = 400
+
+    @staticmethod
+    def missing():
+        return None
+
+    def arguments(self, guest_words):
+        conf = f"""[hypervisor]
+console = com1
+when-idle = exit:0xf4
+[partition guest]
+cpus = 1-2
+memory = {PARTITION_MEMORY}
+kernel = vmlinuz
+initrd = initrd.img
+cmdline = "{KERNEL_WORDS} {guest_words}"
+device = 1b36:0010
+device = 8086:10d3
+"""
+        return dict(conf=conf, files=(VMLINUZ, INITRD), cpus=MACHINE_CPUS, memory=MACHINE_MEMORY, devices=devices())
+
+
+CONTENDERS = {one.name: one for one in (Linux, LinuxTranslated, Bulkhead)}
