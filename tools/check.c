@@ -68,6 +68,9 @@ int command_check(int argc, char **argv) {
 	bool good = false;
 
 	for (int i = 0; i < argc; i++)
+		if (!strcmp(argv[i], "--cpu"))
+			return command_check_cpu(argc, argv);
+	for (int i = 0; i < argc; i++)
 		if (argv[i][0] != '-' && !path)
 			path = argv[i];
 		else if (!machine_option(&options, argc, argv, &i))

@@ -12,4 +12,5 @@ enum command_status {
 int command_groups(int argc, char **argv);
 int command_acpi(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_check_cpu(int argc, char **argv); /* check --cpu */
 int command_draft(int argc, char **argv);

@@ -14,7 +14,8 @@ static const struct command {
 	{"groups", command_groups,
 	 "[--json | --dot | --tree] [--compare] [--linux FILE] [--trust PORT]... [--lspci FILE] [--acpi FILE]..."},
 	{"acpi", command_acpi, "FILE... [--json]"},
-	{"check", command_check, "FILE [--lspci FILE] [--acpi FILE]..."},
+	{"check", command_check,
+	 "FILE [--lspci FILE] [--acpi FILE]... | --cpu [--cpu-dump FILE]... [--acpi FILE]..."},
 	{"draft", command_draft, "[--lspci FILE] [--acpi FILE]..."},
 };
 
@@ -28,6 +29,8 @@ static const char help[] =
 	"        --trust PORT    as if a file trusted that port, such as 0000:02:08.0; several\n"
 	"acpi    what DMAR, IVRS and MCFG tables say, and what is wrong with them\n"
 	"check   the errors of a bulkhead.conf; status 1 when there are any\n"
+	"        --cpu      instead: has this machine what Bulkhead needs? Status 0 when it can run\n"
+	"        --cpu-dump FILE  another machine: what `cpuid -r` printed, and lines `0x3a 0x5` of registers\n"
 	"draft   a bulkhead.conf to start from\n"
 	"\n"
 	"All look at this machine (as root: others do not see all of configuration space), or at\n"
