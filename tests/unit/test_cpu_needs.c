@@ -86,7 +86,6 @@ static bool image_takes_it(void) {
 	struct text_buffer reason = TEXT_BUFFER(256);
 	bool good = svm_check(&reason.sink);
 
-	assert_int_equal(good, reason.length == 0);
 	return good;
 }
 

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `bulkhead check --cpu` calls needed of VT-x is what the image itself refuses to do without. */
+#include "../../tools/cpu_features.h"
+#include "machine.h"
+#include "text.h"
+#include "x86.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct machine_facts facts;
+static struct cpu_facts processor;
+
+static struct cpuid model_cpuid(u32 leaf, u32 subleaf) {
+	struct cpuid value;
+
+	cpu_leaf(&processor, leaf, subleaf, &value);
+	return value;
+}
+
+static u64 model_msr_read(u32 index) {
+	u64 value;
+
+	assert_int_equal(cpu_msr(&facts, &processor, index, &value), FACT_SEEN);
+	return value;
+}
+
+/* The image's own sources, on this model of a processor. */
+#define cpuid(leaf, subleaf) model_cpuid(leaf, subleaf)
+#define msr_read(index) model_msr_read(index)
+#include "../../arch/x86/vmx/controls.c"
+#include "../../arch/x86/vmx/vmx.c"
+#undef cpuid
+
+bool vmx_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root) {
+	(void)vcpu;
+	(void)pool;
+	(void)nested_root;
+	return false;
+}
+
+void vmx_set_state(struct vcpu *vcpu) {
+	(void)vcpu;
+}
+
+void vmx_load_state(struct vcpu *vcpu) {
+	(void)vcpu;
+}
+
+void vmx_run(struct vcpu *vcpu, struct vcpu_exit *exit) {
+	(void)vcpu;
+	(void)exit;
+}
+
+_Noreturn void cpu_stop_forever(void) {
+	abort();
+}
+
+/* Not for speed, and not where VT-x has it: the image does not look for these. */
+static bool is_unused(const struct cpu_feature *f) {
+	return f->place == PLACE_CONTROLS && f->subleaf;
+}
+
+static u64 capabilities(enum vmx_set set, u32 forced, const struct cpu_feature *without) {
+	u64 may = 0xffffffff;
+
+	if (without && without->place == PLACE_CONTROLS && without->index == set)
+		may &= ~BIT(without->bit);
+	return may << 32 | forced;
+}
+
+/* A processor of Intel that can do everything, but for one feature when there is one. */
+static void make_intel(const struct cpu_feature *without) {
+	bool locked = without && !strcmp(without->name, "vmx-enabled");
+	u32 too_much = without && !strcmp(without->name, "vmx-forces-nothing") ? 1 : 0;
+	u32 leaf1 = 0xffffffff;
+	u64 ept = UINT64_MAX;
+
+	if (without && !strcmp(without->name, "vmx"))
+		leaf1 &= ~(u32)CPUID_VMX;
+	if (without && without->place == PLACE_MSR)
+		ept &= ~BIT(without->bit);
+	cpu_facts_add_leaf(&processor, 0, 0,
+			   (struct cpuid){0xd, 0x756e6547, 0x6c65746e, 0x49656e69});
+	cpu_facts_add_leaf(&processor, 1, 0, (struct cpuid){0, 0, leaf1, 0});
+	cpu_facts_add_msr(&processor, MSR_FEATURE_CONTROL, locked ? 1 : 5, false);
+	cpu_facts_add_msr(&processor, MSR_VMX_BASIC, BIT(55), false);
+	for (u32 set = 0; set < VMX_SECONDARY; set++)
+		cpu_facts_add_msr(&processor, MSR_VMX_TRUE_PIN + set,
+				  capabilities((enum vmx_set)set,
+					       reserved[set] | (set ? 0 : too_much), without),
+				  false);
+	cpu_facts_add_msr(&processor, MSR_VMX_SECONDARY, capabilities(VMX_SECONDARY, 0, without),
+			  false);
+	cpu_facts_add_msr(&processor, MSR_VMX_EPT, ept, false);
+}
+
+static void forget(void) {
+	free(processor.cpuid);
+	free(processor.msrs);
+	processor = (struct cpu_facts){0};
+}
+
+static bool image_takes_it(void) {
+	struct text_buffer reason = TEXT_BUFFER(1024);
+
+	return vmx_check(&reason.sink);
+}
+
+static void test_features(void **state) {
+	u32 refused = 0;
+
+	(void)state;
+	make_intel(NULL);
+	assert_true(image_takes_it());
+	forget();
+	for (u32 i = 0; i < cpu_feature_count; i++) {
+		const struct cpu_feature *f = &cpu_features[i];
+
+		if (f->maker != MAKER_INTEL)
+			continue;
+		make_intel(f);
+		if (cpu_feature_find(f, &facts, &processor) != ANSWER_NO)
+			fail_msg("%s is not found to be missing", f->name);
+		if (image_takes_it() != (f->need != NEED_ALWAYS))
+			fail_msg("%s: the image and the list do not agree", f->name);
+		refused += f->need == NEED_ALWAYS;
+		forget();
+	}
+	assert_in_range(refused, 20, 30);
+}
+
+/* Nothing that the image wishes for is left out, and it is wished for as much. */
+static void test_controls(void **state) {
+	u32 used = 0;
+
+	(void)state;
+	for (u32 w = 0; w < ARRAY_SIZE(wishes); w++) {
+		const struct cpu_feature *found = NULL;
+
+		for (u32 i = 0; i < cpu_feature_count; i++) {
+			const struct cpu_feature *f = &cpu_features[i];
+
+			if (f->place == PLACE_CONTROLS && f->index == (u32)wishes[w].set &&
+			    f->bit == wishes[w].bit)
+				found = f;
+		}
+		if (!found || is_unused(found) ||
+		    (wishes[w].need == NEEDED) != (found->need == NEED_ALWAYS))
+			fail_msg("%s: the image and the list do not agree", wishes[w].name);
+	}
+	for (u32 i = 0; i < cpu_feature_count; i++)
+		used += cpu_features[i].place == PLACE_CONTROLS && !is_unused(&cpu_features[i]);
+	assert_int_equal(used, ARRAY_SIZE(wishes));
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_features),
+					   cmocka_unit_test(test_controls)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
