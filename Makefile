@@ -73,6 +73,9 @@ EFI_LIB_DIRS := /usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/gnuefi
 EFI_CRT0 := $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o,$(EFI_LIB_DIRS))) crt0-efi-x86_64.o)
 EFI_LIB := $(firstword $(wildcard $(addsuffix /libgnuefi.a,$(EFI_LIB_DIRS))) libgnuefi.a)
 
+IMAGE_LD := ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --no-undefined -z text -z norelro -z noexecstack \
+	--gc-sections --build-id=none -T linker.ld
+
 # A guest's firmware tables: ACPI source becomes a header with their bytes.
 GUEST_TABLES := $(wildcard vmm/tables/*.asl)
 GUEST_ACPI_BASE = $(shell sed -n 's/^\#define GUEST_ACPI_BASE \(0x[0-9a-f]*\).*/\1/p' include/guest.h)
@@ -108,10 +111,9 @@ $(BUILD)/obj/%.asm.o: %.asm
 
 $(BUILD)/bulkhead.elf: $(IMAGE_OBJ) linker.ld
 	$(call say,LD,$@)
-	$(Q)ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --no-undefined -z text -z norelro -z noexecstack \
-		--gc-sections --build-id=none -T linker.ld -o $@ $(EFI_CRT0) $(IMAGE_OBJ) $(EFI_LIB)
+	$(Q)$(IMAGE_LD) -o $@ $(EFI_CRT0) $(IMAGE_OBJ) $(EFI_LIB)
 
-$(BUILD)/bulkhead.efi: $(BUILD)/bulkhead.elf
+%.efi: %.elf
 	$(call say,EFI,$@)
 	$(Q)objcopy $(addprefix -j ,$(IMAGE_SECTIONS)) --strip-all --target efi-app-x86_64 --subsystem=10 $< $@
 
@@ -324,12 +326,19 @@ build/guest/shim.o: tests/bochs/shim.c
 	$(Q)gcc $(filter-out -f%-sections,$(IMAGE_CFLAGS)) $(EFI_CFLAGS) -Wno-missing-prototypes -c -o $@ $<
 
 build/guest/shim.elf: build/guest/shim.o $(BUILD)/obj/lib/string.o linker.ld
-	$(Q)ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --no-undefined -z text -z norelro -z noexecstack \
-		--build-id=none -T linker.ld -o $@ $(EFI_CRT0) build/guest/shim.o $(BUILD)/obj/lib/string.o $(EFI_LIB)
+	$(Q)$(IMAGE_LD) -o $@ $(EFI_CRT0) build/guest/shim.o $(BUILD)/obj/lib/string.o $(EFI_LIB)
 
-build/guest/shim.efi: build/guest/shim.elf
-	$(call say,EFI,$@)
-	$(Q)objcopy $(addprefix -j ,$(IMAGE_SECTIONS)) --strip-all --target efi-app-x86_64 --subsystem=10 $< $@
+# What stands in for firmware that protects memory before it starts a system: see tests/qemu/firmware/main.c.
+guest: build/guest/firmware.efi
+
+FIRMWARE_SRC := $(sort $(wildcard tests/qemu/firmware/*.c))
+FIRMWARE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(FIRMWARE_SRC) lib/string.c lib/text.c)
+$(BUILD)/obj/tests/qemu/firmware/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS) -Iiommu
+
+build/guest/firmware.elf: $(FIRMWARE_OBJ) linker.ld
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(IMAGE_LD) -o $@ $(EFI_CRT0) $(FIRMWARE_OBJ) $(EFI_LIB)
 
 # ---- booting --------------------------------------------------------------------------------------
 
@@ -369,7 +378,7 @@ format-check:
 TIDY_FLAGS := $(filter-out -W% -fno-strict-aliasing,$(IMAGE_CFLAGS))
 tidy: $(GENERATED)
 	@printf '%s\n' $(TIDY_IMAGE) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS)
-	@printf '%s\n' $(TIDY_BOOT) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS) $(EFI_CFLAGS)
+	@printf '%s\n' $(TIDY_BOOT) $(FIRMWARE_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS) $(EFI_CFLAGS) -Iiommu
 	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))
 
 clean:

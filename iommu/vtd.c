@@ -53,7 +53,10 @@ static const char *vtd_probe(struct iommu_unit *unit) {
 	unit->domain_ids = VTD_CAP_DOMAIN_IDS(cap);
 	unit->leaf_level = !(cap & VTD_CAP_SLLPS_2M) ? 1 : cap & VTD_CAP_SLLPS_1G ? 3 : 2;
 	unit->coherent = ecap & VTD_ECAP_C;
-	unit->x2apic = ecap & VTD_ECAP_EIM;
+	/* Remapping that firmware left on keeps its form of entries, which may change only while it is off. */
+	unit->x2apic =
+		ecap & VTD_ECAP_EIM && (!(vtd_states(unit) & VTD_G_IRE) ||
+					mmio_read64(unit->registers + VTD_IRTA) & VTD_IRTA_EIME);
 	if (cap == UINT64_MAX && ecap == UINT64_MAX)
 		return "its registers do not answer";
 	if (!unit->levels)
@@ -203,17 +206,12 @@ static bool enable_root(struct iommu_unit *unit) {
 }
 
 static bool enable_interrupts(struct iommu_unit *unit) {
-	volatile u8 *irta = unit->registers + VTD_IRTA;
 	u64 eime = unit->x2apic ? VTD_IRTA_EIME : 0;
 
-	/* Remapping that is on stays on, unless the entries would be read in another way. */
-	if (vtd_states(unit) & VTD_G_IRE && (mmio_read64(irta) & VTD_IRTA_EIME) != eime &&
-	    !vtd_command(unit, VTD_G_IRE, false))
-		return false;
 	if (vtd_states(unit) & VTD_G_CFI && !vtd_command(unit, VTD_G_CFI, false))
 		return false;
 	/* The size field is the order less one. */
-	mmio_write64(irta,
+	mmio_write64(unit->registers + VTD_IRTA,
 		     (u64)(uintptr_t)vtd_of(unit)->interrupts | eime | (VTD_INTERRUPTS_ORDER - 1));
 	return vtd_command(unit, VTD_G_SIRTP, true) && vtd_invalidate(unit, VTD_INV_IEC) &&
 	       (vtd_states(unit) & VTD_G_IRE || vtd_command(unit, VTD_G_IRE, true));

@@ -216,15 +216,29 @@ static void firmware_translation_is_swapped_without_a_gap(void **state) {
 	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
 }
 
-static void what_cannot_be_swapped_is_switched_off_as_late_as_possible(void **state) {
+static void another_table_mode_is_switched_off_as_late_as_possible(void **state) {
 	(void)state;
 	start_with(1, 0, 0);
 	model.rtaddr = model.root = BIT(10); /* scalable mode */
-	model.interrupts = model.irta = 0; /* eight-bit destinations */
-	model.gsts = (u32)(MODEL_TES | MODEL_RTPS | MODEL_IRES | MODEL_IRTPS | MODEL_CFIS);
+	model.gsts = (u32)(MODEL_TES | MODEL_RTPS | MODEL_CFIS);
 	assert_true(unit.ops->enable(&unit));
-	assert_string_equal(model.log, "qie+ te- root context-all iotlb-all ire- cfi- table "
+	assert_string_equal(model.log, "qie+ te- root context-all iotlb-all cfi- table "
 				       "interrupts-all ire+ te+");
+}
+
+/* The form may change only while remapping is off. */
+static void firmware_remapping_keeps_its_form_of_entries(void **state) {
+	(void)state;
+	start_with(1, 0, 0);
+	assert_true(unit.x2apic);
+	model.interrupts = model.irta = 0; /* eight-bit destinations */
+	model.gsts = (u32)(MODEL_IRES | MODEL_IRTPS | MODEL_CFIS);
+	assert_null(probe());
+	assert_false(unit.x2apic);
+	prepare();
+	assert_true(unit.ops->enable(&unit));
+	assert_string_equal(model.log,
+			    "qie+ root context-all iotlb-all cfi- table interrupts-all te+");
 }
 
 static void a_predecessors_stuck_queue_is_dropped(void **state) {
@@ -740,7 +754,8 @@ int main(void) {
 		cmocka_unit_test(a_fresh_unit_is_switched_on_in_the_manuals_order),
 		cmocka_unit_test(protected_regions_go_when_translation_is_on),
 		cmocka_unit_test(firmware_translation_is_swapped_without_a_gap),
-		cmocka_unit_test(what_cannot_be_swapped_is_switched_off_as_late_as_possible),
+		cmocka_unit_test(another_table_mode_is_switched_off_as_late_as_possible),
+		cmocka_unit_test(firmware_remapping_keeps_its_form_of_entries),
 		cmocka_unit_test(a_predecessors_stuck_queue_is_dropped),
 		cmocka_unit_test(a_running_unit_may_be_taken_over_again),
 		cmocka_unit_test(a_unit_that_does_not_answer_is_reported),
