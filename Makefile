@@ -89,12 +89,17 @@ $(BUILD)/gen/quirk_rows.h: pci/quirks.txt pci/quirks.h $(TOOLS)/make-quirks.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-quirks.py $< pci/quirks.h $@
 
+# What a guest is told of its processor, and which registers of it are its own.
+$(BUILD)/gen/guest_%_rows.h: arch/x86/guest_%.txt $(TOOLS)/make-policy.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-policy.py $* $< $@
+
 # What is said of a breach of the file's rules.
 $(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-rules.py $< $@
 
-GENERATED := $(BUILD)/gen/guest_tables.h $(BUILD)/gen/quirk_rows.h $(BUILD)/gen/config_rules.h
+GENERATED := $(addprefix $(BUILD)/gen/,guest_tables.h guest_cpuid_rows.h guest_msr_rows.h) $(BUILD)/gen/quirk_rows.h $(BUILD)/gen/config_rules.h
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)

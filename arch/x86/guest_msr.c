@@ -14,28 +14,24 @@
 #define MISC_ENABLE_FAST_STRINGS BIT(0)
 #define DE_CFG_LFENCE_SERIALIZES BIT(1)
 
-enum msr_rights { PASS_READ = 1, PASS_WRITE = 2, PASS = 3 };
+enum msr_rights { PASS_READ = 1, PASS_WRITE = 2, IGNORED = 4 };
 
-struct msr_range {
+/* Made of guest_msr.txt. */
+static const struct msr_range {
 	u32 first, last;
-	enum msr_rights rights;
+	u32 rights;
+} ranges[] = {
+#include "guest_msr_rows.h"
 };
 
-/* Registers whose accesses do not leave the guest; everything else does. */
-static const struct msr_range passed[] = {
-	{MSR_TSC, MSR_TSC, PASS_READ},
-	{MSR_SYSENTER_CS, MSR_SYSENTER_EIP, PASS},
-	{MSR_PAT, MSR_PAT, PASS},
-	{MSR_X2APIC, MSR_X2APIC_LAST, PASS_READ},
-	{X2APIC_TPR, X2APIC_TPR, PASS},
-	{X2APIC_EOI, X2APIC_EOI, PASS},
-	{X2APIC_SVR, X2APIC_SVR, PASS},
-	{X2APIC_ESR, X2APIC_ESR, PASS},
-	{X2APIC_TIMER_INITIAL, X2APIC_TIMER_INITIAL, PASS},
-	{X2APIC_TIMER_DIVIDE, X2APIC_SELF_IPI, PASS},
-	{MSR_STAR, MSR_SFMASK, PASS},
-	{MSR_FS_BASE, MSR_TSC_AUX, PASS},
-};
+static u32 rights_of(u32 index) {
+	u32 rights = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(ranges); i++)
+		if (index >= ranges[i].first && index <= ranges[i].last)
+			rights |= ranges[i].rights;
+	return rights;
+}
 
 static bool has_spec_ctrl(void) {
 	return cpuid(0x80000008, 0).ebx & CPUID_SPEC_CTRL_EBX ||
@@ -51,24 +47,7 @@ bool guest_msr_is_passed(u32 index, bool write) {
 		return has_spec_ctrl();
 	if (index == MSR_PRED_CMD)
 		return write && has_prediction_barrier();
-	for (u32 i = 0; i < ARRAY_SIZE(passed); i++)
-		if (index >= passed[i].first && index <= passed[i].last &&
-		    passed[i].rights & (write ? PASS_WRITE : PASS_READ))
-			return true;
-	return false;
-}
-
-/* Registers that stock kernels touch on every machine, and that have nothing to say here. */
-static bool is_quiet(u32 index) {
-	static const u32 quiet[] = {
-		MSR_MICROCODE, MSR_MCG_CAP, MSR_MCG_STATUS,        MSR_MISC_ENABLE,
-		MSR_SYSCFG,    MSR_NB_CFG,  MSR_INTERRUPT_PENDING, MSR_LS_CFG,
-	};
-
-	for (u32 i = 0; i < ARRAY_SIZE(quiet); i++)
-		if (quiet[i] == index)
-			return true;
-	return false;
+	return rights_of(index) & (write ? PASS_WRITE : PASS_READ);
 }
 
 static u64 apic_base(const struct vcpu *vcpu) {
@@ -95,7 +74,7 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
 	case MSR_HWCR: *value = HWCR_TSC_FREQUENCY; return true;
 	case MSR_DE_CFG: *value = DE_CFG_LFENCE_SERIALIZES; return true;
 	case MSR_KVM_SYSTEM_TIME: *value = vcpu->clock_page; return true;
-	default: return is_quiet(index);
+	default: return rights_of(index) & IGNORED;
 	}
 }
 
@@ -126,7 +105,7 @@ bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value) {
 	case MSR_MTRR_DEF_TYPE: vcpu->mtrr_default = value; return true;
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_SYSTEM_TIME: return guest_clock_write_msr(vcpu, index, value);
-	default: return is_quiet(index);
+	default: return rights_of(index) & IGNORED;
 	}
 }
 

@@ -2,7 +2,7 @@
 #include "../processor.h"
 #include "vmx.h"
 
-/* What a guest may have in CR4: that of the features in guest_cpuid.c. */
+/* What a guest may have in CR4: that of the features in guest_cpuid.txt. */
 #define CR4_OFFERED (BITS(12, 0) | BITS(18, 16) | BITS(21, 20))
 #define GUEST_VPID 1 /* each processor runs one guest only; 0 is the host's */
 
