@@ -31,7 +31,10 @@ void screen_stop(void);
  */
 void screen_page(const char *text);
 
-/* boot/memory.c: memory from firmware, remembered until it is released. */
+/* boot/memory.c: shows what the start before left in memory; from then on all output is kept there. */
+void log_open(void);
+void log_close(void);
+/* Memory from firmware, remembered until it is released. */
 void *firmware_allocate(u64 bytes, u64 highest);
 bool firmware_allocate_at(u64 address, u64 bytes);
 /* How many pieces are held; releases those that came after the first KEEP. */

@@ -283,6 +283,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
 	console_init(SERIAL_DEFAULT);
 	screen_start();
 	say("version %s", BULKHEAD_VERSION);
+	log_open();
 	acpi_find();
 	text = load_option("survey") ? NULL : file_read(CONFIG_NAME, &length);
 	if (text)
@@ -292,6 +293,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system) {
 		acs_restore(&boot.inventory, boot.config);
 	}
 	sriov_restore(&boot.inventory, boot.config, clock_stall);
+	log_close();
 	firmware_release(0);
 	say("returning to firmware; nothing was changed");
 	screen_stop();

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firmware.h"
+#include "machine.h"
 
 /* Some entries more than the map has now: allocating memory for it may split ranges. */
 #define MAP_SLACK 16
 
 /* What we hold, so that all of it goes back when the image returns. */
 #define HELD_MAX 256
+#define LOG_SHOWN 4096 /* characters of each kind, at the next start */
 
 static struct {
 	EFI_PHYSICAL_ADDRESS address;
@@ -45,6 +47,26 @@ void firmware_release(u32 keep) {
 		held_count--;
 		firmware.services->FreePages(held[held_count].address, held[held_count].pages);
 	}
+}
+
+void log_open(void) {
+	struct log_ring *rings = NULL;
+
+	for (u64 place = LOG_FIRST; !rings && place >= LOG_LAST; place -= LOG_STEP)
+		if (firmware_allocate_at(place, LOG_KINDS * sizeof(*rings)))
+			rings = (struct log_ring *)(uintptr_t)place;
+	for (u32 i = 0; rings && i < LOG_KINDS; i++) {
+		log_show(&rings[i], LOG_SHOWN, &console);
+		memset(&rings[i], 0, sizeof(rings[i]));
+	}
+	boot.logs = rings;
+}
+
+/* Whoever gets the machine back has seen it all: it is not shown again. */
+void log_close(void) {
+	for (u32 i = 0; boot.logs && i < LOG_KINDS; i++)
+		boot.logs[i].sum++;
+	boot.logs = NULL;
 }
 
 /*

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "guest.h"
 #include "iommu.h"
+#include "log.h"
 
 struct vcpu_ops;
 
@@ -20,6 +21,7 @@ struct boot_info {
 	const struct vcpu_ops *vcpu_ops;
 	struct iommu iommu; /* probed */
 	const struct pci_access *config;
+	struct log_ring *logs; /* one of each kind; NULL: none */
 	struct page_pool pool; /* for tables, stacks and state, below 4 GiB */
 	u64 trampoline; /* one page below 1 MiB */
 	u16 power_off_port, power_off_value; /* ACPI PM1a control; port 0: not known */

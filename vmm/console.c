@@ -17,6 +17,7 @@
 
 static u16 serial_port;
 static struct text_sink *screen;
+static enum log_kind speaker; /* whose output this is */
 static struct spinlock lock;
 
 static void serial_byte(u8 byte) {
@@ -35,6 +36,8 @@ static void serial_byte(u8 byte) {
 
 static void console_put(struct text_sink *sink, const char *bytes, size_t count) {
 	(void)sink;
+	if (boot.logs)
+		log_put(&boot.logs[speaker], bytes, count);
 	for (size_t i = 0; serial_port && i < count; i++) {
 		if (bytes[i] == '\n')
 			serial_byte('\r');
@@ -74,7 +77,9 @@ void say(const char *format, ...) {
 
 void console_partition_line(const char *name, const char *line, u32 length) {
 	spin_lock(&lock);
+	speaker = LOG_PARTITIONS;
 	text_print(&console, "[%s] %.*s\n", name, (int)length, line);
+	speaker = LOG_OWN;
 	spin_unlock(&lock);
 }
 

@@ -55,6 +55,8 @@ bool paging_build(u32 cpu_count) {
 		page_tables_map(&host_tables, WINDOW_BASE, 0, cpu_count * LARGE_PAGE_SIZE,
 				ACCESS_READ);
 
+	good = good && (!boot.logs ||
+			map_range(boot.logs, boot.logs + LOG_KINDS, ACCESS_READ | ACCESS_WRITE));
 	for (u32 i = 0; good && i < inventory->window_count; i++) {
 		const struct ecam_window *w = &inventory->windows[i];
 		u64 first = w->base + ((u64)w->first_bus << 20);

@@ -85,10 +85,11 @@ def make_esp(out, conf, files=(), image=IMAGE):
 
 class Machine:
     """One QEMU. With conf (text): OVMF boots the image from a volume with that file; with kernel:
-    QEMU loads that kernel itself, for bare runs. Times are in seconds."""
+    QEMU loads that kernel itself, for bare runs. A reset ends it, unless reboot is set. Times are in seconds."""
 
     def __init__(self, iommu="amd", devices=(), conf=None, files=(), image=IMAGE, kernel=None, initrd=None, append="",
-                 cpus=4, memory="2G", cpu="EPYC-Milan,+svm,+npt,+x2apic", extra=(), directory=None, log=None, live=False):
+                 cpus=4, memory="2G", cpu="EPYC-Milan,+svm,+npt,+x2apic", extra=(), directory=None, log=None, live=False,
+                 reboot=False):
         self.own_directory = directory is None
         self.directory = Path(directory or tempfile.mkdtemp(prefix="bulkhead-"))
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,7 @@ class Machine:
 
         self.arguments = [
             str(QEMU), "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", str(cpus),
-            "-m", memory, "-nodefaults", "-no-user-config", "-vga", "none", "-display", "none", "-no-reboot",
+            "-m", memory, "-nodefaults", "-no-user-config", "-vga", "none", "-display", "none", *([] if reboot else ["-no-reboot"]),
             "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial",
             "-monitor", f"unix:{self._socket},server=on,wait=off",
             "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=0x4", *IOMMUS[iommu], *self._firmware()]
