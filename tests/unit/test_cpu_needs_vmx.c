@@ -55,7 +55,8 @@ void vmx_run(struct vcpu *vcpu, struct vcpu_exit *exit) {
 	(void)exit;
 }
 
-_Noreturn void cpu_stop_forever(void) {
+_Noreturn void panic(const char *format, ...) {
+	(void)format;
 	abort();
 }
 
