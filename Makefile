@@ -222,6 +222,7 @@ build/bench/initrd.img: $(TOOLS)/make-initrd.py build/bench/init build/kernel/.c
 # BENCH: whom to measure (all that can run), WORK: what with, REPEAT: how often.
 bench: deps
 	@$(MAKE) --no-print-directory -s image instrument build/bench/initrd.img
+	@tests/bench/host/make-host.sh build/bench
 	@tests/bench/bench.py $(BENCH) $(if $(WORK),--work $(WORK)) $(if $(REPEAT),--repeat $(REPEAT))
 
 $(BUILD)/fuzzed/%.o: %.c Makefile | $(GENERATED)

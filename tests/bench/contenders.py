@@ -4,13 +4,17 @@
 A partition is two processors and 1 GiB. The bare machine has exactly that; a machine for a hypervisor
 has four processors and 4 GiB, as the others need room for themselves.
 """
+import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "qemu"))
 from machine import BUILD, IMAGE, VMLINUZ, e1000e, root_port  # noqa: E402
 
-INITRD = BUILD / "bench" / "initrd.img"
+HERE = Path(__file__).resolve().parent
+BENCH = BUILD / "bench"
+INITRD = BENCH / "initrd.img"
+HOST_INITRD = BENCH / "host-initrd.img"
 PARTITION_MEMORY = "1G"
 MACHINE_CPUS, MACHINE_MEMORY = 4, "4G"
 
@@ -31,8 +35,7 @@ class Linux:
     words = "iommu=pt"
     limit = 400
 
-    @staticmethod
-    def missing():
+    def missing(self):
         """Why it cannot run here; None: it can."""
         return None
 
@@ -51,8 +54,7 @@ class Bulkhead:
     partition = (1, 2)
     limit = 400
 
-    @staticmethod
-    def missing():
+    def missing(self):
         return None
 
     def arguments(self, guest_words):
@@ -71,4 +73,55 @@ device = 8086:10d3
         return dict(conf=conf, files=(VMLINUZ, INITRD), cpus=MACHINE_CPUS, memory=MACHINE_MEMORY, devices=devices())
 
 
-CONTENDERS = {one.name: one for one in (Linux, LinuxTranslated, Bulkhead)}
+class OnHost:
+    """A hypervisor that comes with a Linux of its own, made of Debian's packages (tests/bench/host)."""
+    partition = (2, 3)
+    limit = 900
+
+    def missing(self):
+        reason = BENCH / "host.missing"
+        if reason.exists():
+            return reason.read_text().strip()
+        subprocess.run([HERE / "host" / "make-image.sh", BENCH, INITRD, KERNEL_WORDS], check=True)
+        return None
+
+    def disk(self):
+        return ["-drive", f"if=none,id=host,file={BENCH / 'host.img'},format=raw,snapshot=on,cache=unsafe",
+                "-device", "virtio-blk-pci,drive=host,disable-legacy=on,iommu_platform=on"]
+
+
+class Kvm(OnHost):
+    name, title, image = "kvm", "KVM with VFIO", VMLINUZ
+    # Two processors are kept free for the guest.
+    words = ("amd_iommu=on iommu=pt isolcpus=managed_irq,domain,2,3 nohz_full=2,3 rcu_nocbs=2,3 irqaffinity=0,1 "
+             "bench.host=kvm")
+
+    def arguments(self, guest_words):
+        return dict(kernel=VMLINUZ, initrd=HOST_INITRD, append=f"{KERNEL_WORDS} {self.words} {guest_words}",
+                    cpus=MACHINE_CPUS, memory=MACHINE_MEMORY, devices=[*devices(), *self.disk()])
+
+
+class Xen(OnHost):
+    name, title, image = "xen", "Xen, HVM domain", BENCH / "xen.efi"
+    options = "console=com1 com1=115200,8n1 noreboot=1 dom0_mem=1G,max:1G dom0_max_vcpus=2 dom0_vcpus_pin"
+
+    def arguments(self, guest_words):
+        words = KERNEL_WORDS.replace("ttyS0", "hvc0")
+        settings = BENCH / "xen.cfg"
+        settings.write_text(f"[global]\ndefault=bench\n[bench]\noptions={self.options}\nkernel=vmlinuz {words} "
+                            f"bench.host=xen {guest_words}\nramdisk=initrd.img\n")
+        where = "EFI/BOOT/"
+        return dict(conf="", image=self.image, cpus=MACHINE_CPUS, memory=MACHINE_MEMORY,
+                    files=(f"{where}BOOTX64.cfg={settings}", f"{where}vmlinuz={VMLINUZ}", f"{where}initrd.img={HOST_INITRD}"),
+                    devices=[*devices(), *self.disk()])
+
+
+class Jailhouse:
+    name, title = "jailhouse", "Jailhouse"
+
+    def missing(self):
+        return ("Debian has no package of it; it is built for one kernel, whose driver wants symbols that Debian's "
+                "kernel does not export, and a Linux beside the first needs CONFIG_JAILHOUSE_GUEST, which is off there")
+
+
+CONTENDERS = {one.name: one for one in (Linux, LinuxTranslated, Bulkhead, Kvm, Xen, Jailhouse)}
