@@ -194,18 +194,23 @@ $(BUILD)/bench/groups: $(BUILD)/hosted/tests/bench/groups.o $(BUILD)/hosted/test
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^
 
+$(BUILD)/bench/tables: $(BUILD)/hosted/tests/bench/tables.o $(BUILD)/libhosted.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^
+
 bench-groups: $(BUILD)/bench/groups
 	@$<
 
-# The plugin that counts in QEMU, and the program that tests it.
-instrument: build/bench/instrument.so build/bench/known.bin
+# The plugin that counts in QEMU, the program that tests it, and the guest that does nothing.
+instrument: build/bench/instrument.so build/bench/known.bin build/bench/small.bin
 
 build/bench/instrument.so: tests/bench/instrument.c tests/bench/qemu_plugin.h
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -fvisibility=hidden -o $@ $<
 
-build/bench/known.bin: tests/bench/known.asm
+build/bench/%.bin: tests/bench/%.asm
 	@mkdir -p $(@D)
 	$(call say,NASM,$@)
 	$(Q)$(NASM) -f bin -Werror -o $@ $<

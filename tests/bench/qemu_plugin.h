@@ -93,3 +93,8 @@ unsigned g_array_get_element_size(GArray *array);
 GArray *qemu_plugin_get_registers(void);
 bool qemu_plugin_read_register(struct qemu_plugin_register *handle, GByteArray *to);
 int qemu_plugin_read_memory_hwaddr(uint64_t address, GByteArray *to, size_t length);
+
+/* What QEMU looks for in a plugin. */
+extern PLUGIN_EXPORT int qemu_plugin_version;
+PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
+				      char **argv);

@@ -1,0 +1,26 @@
+; SPDX-License-Identifier: Apache-2.0
+; The smallest guest: marks that it runs and switches its partition off. A flat Multiboot image.
+
+MULTIBOOT_MAGIC equ 0x1badb002
+MULTIBOOT_ADDRESSES equ 0x10000
+LOAD equ 0x100000
+SLEEP_PORT equ 0x600
+SLEEP_OFF equ 0x20 | 5 << 2
+
+org LOAD
+bits 32
+header:
+	dd MULTIBOOT_MAGIC, MULTIBOOT_ADDRESSES, -(MULTIBOOT_MAGIC + MULTIBOOT_ADDRESSES)
+	dd header, LOAD, end, end, start
+start:
+	mov edi, "up"
+	xor esi, esi
+	xor edx, edx
+	db 0x0f, 0x1f, 0x84, 0x00, "MARK"
+	mov edx, SLEEP_PORT
+	mov al, SLEEP_OFF
+	out dx, al
+.end:
+	hlt
+	jmp .end
+end:
