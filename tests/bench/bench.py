@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -115,6 +116,7 @@ def main():
     options = parser.parse_args()
     names = options.contenders or list(CONTENDERS)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended from outside"))  # and QEMU with it
     RUNS.mkdir(parents=True, exist_ok=True)
     with PayloadServer(DOWNLOAD) as server:
         for name in names * options.repeat:
@@ -131,4 +133,5 @@ def main():
             time.sleep(1)
 
 
-main()
+if __name__ == "__main__":
+    main()

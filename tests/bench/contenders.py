@@ -76,7 +76,7 @@ device = 8086:10d3
 class OnHost:
     """A hypervisor that comes with a Linux of its own, made of Debian's packages (tests/bench/host)."""
     partition = (2, 3)
-    limit = 900
+    limit = 1500
 
     def missing(self):
         reason = BENCH / "host.missing"

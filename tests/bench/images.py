@@ -49,3 +49,18 @@ def kernel_entry(bzimage):
                 at = offset + entry - address
                 return kernel[at:at + PATTERN_BYTES]
     raise ValueError(f"{bzimage}: entry outside of all segments")
+
+
+def symbol_bytes(elf, name):
+    """Bytes at a symbol of our own image."""
+    address = next(int(line.split()[0], 16) for line in
+                   subprocess.run(["nm", elf], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+                   if line.endswith(f" {name}"))
+    image = Path(elf).read_bytes()
+    headers, = struct.unpack_from("<Q", image, 32)
+    size, count = struct.unpack_from("<HH", image, 54)
+    for i in range(count):
+        kind, _, offset, virtual, _, length = struct.unpack_from("<IIQQQQ", image, headers + i * size)
+        if kind == 1 and virtual <= address < virtual + length:
+            return image[offset + address - virtual:][:PATTERN_BYTES]
+    raise ValueError(f"{elf}: {name} outside of all segments")

@@ -6,7 +6,9 @@ out=$1 initrd=$2 words=$3
 here=$(cd "$(dirname "$0")" && pwd)
 bench=$out/tree/bench
 rm -rf "$bench"
+rm -rf "$out/tree/var/run"
 mkdir -p "$bench/modules" "$out/tree"/{proc,sys,dev,run,tmp,root}
+ln -sfn /run "$out/tree/var/run"
 install -m 755 "$here/init" "$out/tree/init"
 for host in kvm xen; do
 	{ echo "kernel_words=\"$words\""; cat "$here/$host.sh"; } > "$bench/$host.sh"
