@@ -202,14 +202,12 @@ static bool make_plan(const char *text, u64 length) {
 
 /* Everything that can be wrong is found here, while firmware can still take the machine back. */
 static bool prepare(const char *text, u64 length) {
-	const char *fault;
-
 	if (!make_plan(text, length))
 		return false;
-	fault = probe_units();
-	if (fault)
-		say("error: %s", fault);
-	if (fault || !take_tables_memory() || !read_images() || !machine_check(&console))
+	/* Without one, partitions can run that have no devices. */
+	if (boot.inventory.iommu_fault)
+		say("warning: the IOMMU is left alone: %s", boot.inventory.iommu_fault);
+	if (!take_tables_memory() || !read_images() || !machine_check(&console))
 		return false;
 	power_off_find();
 	boot.inventory.tsc_khz = clock_tsc_khz();
@@ -241,11 +239,10 @@ static EFI_STATUS run(const char *text, u64 length) {
 		say("error: no memory left for isolation groups");
 		return EFI_OUT_OF_RESOURCES;
 	}
+	boot.inventory.iommu_fault = probe_units();
 	if (!text && !load_option("survey"))
 		say("survey: no %s beside the image or at the root of its volume", CONFIG_NAME);
 	if (!text) {
-		if (boot.inventory.interrupt_remapping)
-			facts.iommu_fault = probe_units();
 		survey_run(&facts);
 		return EFI_SUCCESS;
 	}

@@ -60,7 +60,7 @@ u32 group_split(struct inventory *inventory, const struct group_trust *trusts, u
  * the smaller ones that it grew out of, and derivation's scratch memory with an equal share for its
  * results. Reserved regions come on top.
  */
-#define INVENTORY_BYTES_PER_FUNCTION 1344
+#define INVENTORY_BYTES_PER_FUNCTION 1376
 #define INVENTORY_BYTES_FIXED (640 * KIB)
 
 /* Short kebab-case name of a rule: "acs-missing". */

@@ -130,6 +130,8 @@ struct inventory {
 	u32 ioapic_count;
 	struct unit_info *units;
 	u32 unit_count;
+	const char *iommu_fault; /* what they cannot do, as far as the machine itself was asked */
+	bool no_interrupt_remapping; /* DMAR's flag is clear */
 	bool interrupt_remapping; /* offered (DMAR flag; always with IVRS), and no IOAPIC is left out */
 	struct pci_function *functions; /* sorted by address */
 	u32 function_count;

@@ -108,6 +108,7 @@ struct pci_function {
 	u32 physical; /* index of the physical function, for a virtual function; else NONE */
 	u32 group; /* index into inventory.groups */
 	u32 unit; /* index of the IOMMU unit that translates it; NONE: not covered */
+	const char *uncovered; /* then: what firmware's table does; NULL: there is none */
 	u16 table_alias; /* requester ID that the IVRS table says it uses; own one when none */
 };
 

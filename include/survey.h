@@ -8,7 +8,6 @@
 struct survey_facts {
 	const char *processor; /* "amd-svm", "unsupported" */
 	const char *processor_fault; /* why it cannot run partitions; NULL: it can */
-	const char *iommu_fault; /* why the IOMMU cannot serve; NULL: it can, or there is none */
 };
 
 /* Words about a model, such as "Intel Corporation 82574L"; NULL: unknown. TEXT of SIZE bytes may hold them. */

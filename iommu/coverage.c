@@ -16,8 +16,7 @@ static bool in_range(struct id_range range, struct pci_address address) {
 
 void coverage_claim(struct coverage *coverage, struct id_range range, struct claim claim) {
 	/* A unit that cannot be used leaves what nobody names to others. */
-	if (claim.span == SPAN_ALL && claim.unit == CLAIM_REFUSED)
-		return;
+	claim.span += claim.span == SPAN_ALL && claim.unit == CLAIM_REFUSED;
 	for (u32 i = 0; i < coverage->inventory->function_count; i++) {
 		struct claim *best = &coverage->claims[i];
 
@@ -110,27 +109,25 @@ static void forget(struct inventory *inventory) {
 static void settle(struct coverage *coverage) {
 	struct inventory *inventory = coverage->inventory;
 	const char *signature = coverage->start.signature;
-	bool uncovered = false;
 
 	for (u32 i = 0; i < inventory->function_count; i++) {
 		struct pci_function *f = &inventory->functions[i];
 		/* A virtual function's requests take the way of its physical function. */
 		u32 claimant = f->physical < inventory->function_count ? f->physical : i;
 		const struct claim *claim = &coverage->claims[claimant];
-		bool is_void = coverage->incomplete && claim->span == SPAN_ALL;
+		bool is_void = coverage->incomplete && claim->span >= SPAN_ALL;
 
-		uncovered |= is_void;
 		f->unit = is_void || claim->unit >= inventory->unit_count ? NONE : claim->unit;
+		f->uncovered = is_void                         ? "cannot be read in full"
+			       : claim->unit == CLAIM_CONFLICT ? "gives it to two units"
+			       : claim->unit == CLAIM_REFUSED
+				       ? "says of it, or of its unit, what cannot be true"
+				       : "gives it to no unit";
 		f->table_alias = coverage->claims[i].alias;
 		if (claim->unit == CLAIM_CONFLICT)
 			inventory_warn(inventory, "%s: %s is claimed by more than one unit",
 				       signature, ADDRESS(f->address));
 	}
-	if (uncovered)
-		inventory_warn(inventory,
-			       "%s: functions that it does not name stay uncovered, since it "
-			       "cannot be read in full",
-			       signature);
 	/* An IOAPIC that no unit knows could raise any vector: then interrupts are not remapped at all. */
 	inventory->interrupt_remapping = inventory->unit_count != 0;
 	for (u32 i = 0; inventory->unit_count && i < inventory->ioapic_count; i++) {

@@ -132,6 +132,7 @@ bool dmar_parse(struct inventory *inventory, struct acpi_table table) {
 
 	if (!coverage_parse(inventory, table, "DMAR", ACPI_TYPE16_LENGTH16, read_structure))
 		return false;
-	inventory->interrupt_remapping &= (dmar->flags & DMAR_INTERRUPT_REMAPPING) != 0;
+	inventory->no_interrupt_remapping = !(dmar->flags & DMAR_INTERRUPT_REMAPPING);
+	inventory->interrupt_remapping &= !inventory->no_interrupt_remapping;
 	return true;
 }

@@ -55,6 +55,8 @@ static bool check(const char *path, const char *text, size_t length, struct mach
 		return false;
 	}
 	good = config_plan(text, length, inventory, &lookup, &machine->arena, &plan, &diagnostics);
+	if (!good)
+		machine_print_warnings(machine);
 	diagnostics_print(&diagnostics, slash ? slash + 1 : path, "", &output.sink);
 	return good;
 }

@@ -41,7 +41,8 @@ static void claim(const struct entry *e, u32 function) {
 		config->owners[member] = (struct owner){config->partition, e->at};
 		if (inventory->unit_count &&
 		    inventory->functions[member].unit >= inventory->unit_count)
-			config_report(config, e->at, DEVICE_UNCOVERED, NAME(config, member));
+			config_report(config, e->at, DEVICE_UNCOVERED, NAME(config, member),
+				      inventory->functions[member].uncovered);
 	}
 }
 
@@ -234,6 +235,18 @@ static void check_virtual(struct config *config, u32 physical) {
 	}
 }
 
+/* TEXT has REASON_SIZE bytes. */
+static const char *why_not_remapped(const struct inventory *inventory, char *text) {
+	for (u32 i = 0; i < inventory->ioapic_count; i++)
+		if (!inventory->no_interrupt_remapping && inventory->ioapics[i].unit == NONE)
+			return text_format(
+				text, REASON_SIZE,
+				"firmware's DMAR or IVRS table gives IO-APIC %u at 0x%lx "
+				"to no unit",
+				inventory->ioapics[i].id, inventory->ioapics[i].base);
+	return "firmware's DMAR table says that units cannot remap interrupts";
+}
+
 void config_check_devices(struct config *config) {
 	const struct inventory *inventory = config->inventory;
 	struct place at = config->first_device;
@@ -254,6 +267,11 @@ void config_check_devices(struct config *config) {
 	/* A dump of PCI functions alone, without firmware's tables, does not tell. */
 	if (at.line && inventory->unit_count == 0 && inventory->cpu_count != 0)
 		config_report(config, at, NO_IOMMU);
-	if (at.line && inventory->unit_count != 0 && !inventory->interrupt_remapping)
-		config_report(config, at, NO_INTERRUPT_REMAPPING);
+	if (!at.line || inventory->unit_count == 0)
+		return;
+	if (!inventory->interrupt_remapping)
+		config_report(config, at, NO_INTERRUPT_REMAPPING,
+			      why_not_remapped(inventory, (char[REASON_SIZE]){0}));
+	else if (inventory->iommu_fault)
+		config_report(config, at, IOMMU_UNUSABLE, inventory->iommu_fault);
 }

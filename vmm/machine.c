@@ -89,7 +89,7 @@ void machine_ready(void) {
 	if (!map_units())
 		panic("no memory left for tables");
 	mask_lines();
-	if (boot.inventory.unit_count && !iommu_start(&boot.iommu, &boot.pool, &reason.sink))
+	if (boot.iommu.unit_count && !iommu_start(&boot.iommu, &boot.pool, &reason.sink))
 		panic("%s", reason.data);
 	cpu_here()->online = 1;
 	if (!partitions_create(&reason.sink))

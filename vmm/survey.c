@@ -108,7 +108,7 @@ static void print_missing(const struct inventory *inventory, const struct survey
 			  struct text_sink *out) {
 	const char *const parts[] = {
 		facts->processor_fault,
-		facts->iommu_fault,
+		inventory->interrupt_remapping ? inventory->iommu_fault : NULL,
 		inventory->cpu_count != 1 ? NULL : "a second processor, to watch over faults",
 		inventory->unit_count
 			? NULL

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from conftest import CORPUS, ORACLE, corpus
+from tables import dmar, drhd, fixed, ivhd, ivrs, mcfg, rmrr, scope, structure
 
 TABLES_MIN = 300  # of the corpus: a broken search must not look like a success
 # iasl's name of a field -> ours. What is missing here is a type or a length (implied) or reserved.
@@ -25,48 +26,6 @@ ENTRY = {"Subtable Type": "type", "Device ID": "device", "Data Setting": "data",
          "Source Used Device ID": "source", "Variety": "variety", "Extended Data": "extended_data",
          "ACPI HID": "hid", "ACPI CID": "cid", "UID Format": "uid_format", "UID": "uid"}
 IMPLIED = {"Subtable Type", "Length", "Entry Length", "Reserved", "UID Length"}
-
-
-def fixed(table):
-    """The same with its length and checksum right."""
-    table = bytearray(table)
-    table[4:8] = struct.pack("<I", len(table))
-    table[9] = 0
-    table[9] = -sum(table) & 0xff
-    return bytes(table)
-
-
-def dmar(*structures, flags=1):
-    return fixed(b"DMAR" + bytes(4) + b"\1" + bytes(27) + bytes([45, flags]) + bytes(10) + b"".join(structures))
-
-
-def ivrs(*blocks):
-    return fixed(b"IVRS" + bytes(4) + b"\2" + bytes(27) + struct.pack("<IQ", 0x203040, 0) + b"".join(blocks))
-
-
-def mcfg(*windows):
-    return fixed(b"MCFG" + bytes(4) + b"\1" + bytes(35) + b"".join(struct.pack("<QHBBI", *w, 0) for w in windows))
-
-
-def structure(kind, body):
-    return struct.pack("<HH", kind, 4 + len(body)) + body
-
-
-def scope(kind, bus, *path, enumeration=0):
-    return bytes([kind, 6 + len(path), 0, 0, enumeration, bus, *path])
-
-
-def drhd(base, *scopes, flags=0, segment=0):
-    return structure(0, struct.pack("<BBHQ", flags, 0, segment, base) + b"".join(scopes))
-
-
-def rmrr(base, limit, *scopes):
-    return structure(1, struct.pack("<HHQQ", 0, 0, base, limit) + b"".join(scopes))
-
-
-def ivhd(kind, *entries):
-    body = struct.pack("<HHQHHI", 2, 0x40, 0xfd000000, 0, 0, 0) + (bytes(16) if kind != 0x10 else b"") + b"".join(entries)
-    return struct.pack("<BBH", kind, 0, 4 + len(body)) + body
 
 
 def acpidump(*tables):

@@ -38,6 +38,7 @@ IOMMUS = {
     "intel": ["-device", "intel-iommu,intremap=on,eim=on,aw-bits=48"],
     # What must be refused: units that cannot remap interrupts, and no unit at all.
     "amd-no-intremap": ["-device", "amd-iommu,intremap=off,dma-remap=on"],
+    "intel-no-translation": ["-device", "intel-iommu,intremap=on,eim=on,dma-translation=off"],
     "intel-no-intremap": ["-device", "intel-iommu,intremap=off,aw-bits=48"],
     "none": [],
 }

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, DEBUG_EXIT_PORT, IMAGE, VMLINUZ, root_port
+from machine import BUILD, DEBUG_EXIT_0, DEBUG_EXIT_PORT, IMAGE, VMLINUZ, root_port
+from test_reserved import firmware_tables
 
 BOOT = 90  # seconds, several times what it takes
 
@@ -116,6 +117,27 @@ def test_no_device_is_given_away_without_protection(boot, iommu, rule):
     """No IOMMU, or one that lets devices send any interrupt: no assignment."""
     text = refused(boot, GOOD, iommu=iommu, devices=SINGLE)
     assert errors_of(text) == [(place(GOOD, "device", "0000:01:00.0"), rule)]
+
+
+@pytest.mark.parametrize("iommu, lacks", [("intel-no-translation", "it walks page tables of no known depth"),
+                                          ("intel-no-intremap", "it cannot remap interrupts")])
+def test_a_unit_that_lacks_what_is_needed_is_named(boot, tmp_path, iommu, lacks):
+    """Tables of our own promise what the second unit does not have; that is seen in its registers."""
+    extra = firmware_tables(tmp_path, 4) if "intremap" in iommu else []
+    text = refused(boot, GOOD, iommu=iommu, devices=SINGLE, extra=extra)
+    where = place(GOOD, "device", "0000:01:00.0")
+    assert errors_of(text) == [(where, "iommu-unusable")]
+    assert f"bulkhead.conf:{where}:   because unit 0, vt-d at 0xfed90000: {lacks}\n" in text
+    assert has_fix(text, where)
+
+
+def test_partitions_without_devices_need_no_iommu(boot):
+    """One that cannot be used is left alone, and said to be."""
+    conf = GOOD.replace("device = 0000:01:00.0\n", "")
+    machine = boot(iommu="intel-no-intremap", conf=conf, files=[ATTACKER], cpus=2, memory="512M", devices=SINGLE)
+    assert machine.wait_exit(BOOT) == DEBUG_EXIT_0
+    assert machine.lines(r"^bulkhead: warning: the IOMMU is left alone: \S")
+    assert machine.lines(r"^bulkhead: partition one: stopped$")
 
 
 def test_threads_of_one_core_stay_together(boot):

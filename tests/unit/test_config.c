@@ -614,7 +614,10 @@ static void device_errors(void **state) {
 	expect(m, PARTITION "device = 0000:01:00.0\ndevice = 0000:01:00.0\n", "");
 	assert_int_equal(m->plan.partitions[0].function_count, 1);
 	m->functions[NETWORK].unit = NONE;
+	m->functions[NETWORK].uncovered = "gives it to two units";
 	expect(m, PARTITION "device = 0000:01:00.0\n", "device-uncovered@5:10");
+	assert_non_null(
+		strstr(print(m), "because firmware's DMAR or IVRS table gives it to two units\n"));
 	m->functions[NETWORK].unit = 0;
 	m->functions[NETWORK].bars[0] = (struct pci_bar){.base = 0xfebc0000, .size = 0x20000};
 	expect(m, PARTITION "device = 0000:01:00.0\n", "");
@@ -631,8 +634,18 @@ static void device_errors(void **state) {
 	expect(m, PARTITION "device = 0000:01:00.0\n", "device-registers@5:10");
 	m->functions[NETWORK + 1].bars[2].io = true;
 	expect(m, PARTITION "device = 0000:01:00.0\n", "");
+	m->inventory.iommu_fault = "unit 3, vt-d at 0xfed90000: it cannot";
+	expect(m, PARTITION "device = 0000:00:1f.2\n", "iommu-unusable@5:10");
+	assert_non_null(strstr(print(m), "because unit 3, vt-d at 0xfed90000: it cannot\n"));
+	expect(m, PARTITION, "");
 	m->inventory.interrupt_remapping = false;
+	m->inventory.ioapics = &(struct ioapic_info){.id = 9, .base = 0xfec01000, .unit = NONE};
+	m->inventory.ioapic_count = 1;
 	expect(m, PARTITION "device = 0000:00:1f.2\n", "no-interrupt-remapping@5:10");
+	assert_non_null(strstr(print(m), "gives IO-APIC 9 at 0xfec01000 to no unit\n"));
+	m->inventory.no_interrupt_remapping = true;
+	expect(m, PARTITION "device = 0000:00:1f.2\n", "no-interrupt-remapping@5:10");
+	assert_non_null(strstr(print(m), "because firmware's DMAR table says that units cannot"));
 	m->inventory.unit_count = 0;
 	expect(m, PARTITION "device = 0000:00:1f.2\n" SECOND "device = 0000:01:00.0\n",
 	       "no-iommu@5:10");
