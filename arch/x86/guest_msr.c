@@ -111,17 +111,14 @@ bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value) {
 
 /* AMD64 APM volume 2, section 11.5.2: what XSETBV must refuse, before we carry it out ourselves. */
 bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value) {
-	struct cpuid supported = cpuid(0xd, 0);
-	u64 mask = (u64)supported.edx << 32 | supported.eax;
-	const u64 x87 = BIT(0), sse = BIT(1), avx = BIT(2), avx512 = BITS(7, 5),
-		  bounds = BITS(4, 3);
-	const u64 tiles = BITS(18, 17), keys = BIT(9);
+	const u64 x87 = BIT(0), sse = BIT(1), avx = BIT(2), bounds = BITS(4, 3);
+	const u64 avx512 = BITS(7, 5), offered = BITS(7, 0) & cpuid(0xd, 0).eax;
 
 	boot.vcpu_ops->load_state(vcpu);
 	/* The intercept comes before the check of the privilege level. */
 	if (vcpu->state.segments[SEG_SS].attributes & SEGMENT_DPL || index != 0 ||
-	    !(vcpu->state.cr4 & CR4_OSXSAVE) || !(value & x87) ||
-	    value & ~(mask & ~tiles & ~keys) || (value & avx && !(value & sse)) ||
+	    !(vcpu->state.cr4 & CR4_OSXSAVE) || !(value & x87) || value & ~offered ||
+	    (value & avx && !(value & sse)) ||
 	    (value & avx512 && (value & (avx512 | avx)) != (avx512 | avx)) ||
 	    (value & bounds && (value & bounds) != bounds))
 		return false;
