@@ -15,6 +15,7 @@
 #define CR4_MCE BIT(6)
 #define CR4_OSXSAVE BIT(18)
 #define RFLAGS_FIXED BIT(1)
+#define RFLAGS_TF BIT(8)
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)

@@ -6,6 +6,7 @@
 /* What any way to run a virtual processor needs. */
 
 #define DR6_DEFAULT 0xffff0ff0ull
+#define DR6_SINGLE_STEP BIT(14)
 #define DR7_DEFAULT 0x400ull
 
 /* The event to deliver again; one by an instruction comes by itself when that runs again. */

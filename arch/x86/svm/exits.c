@@ -81,9 +81,14 @@ void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit) {
 
 	vmcb->rax = state->gpr[GPR_RAX];
 	vmcb->rsp = state->gpr[GPR_RSP];
-	/* An instruction that we carried out ends the shadow of STI or MOV SS. */
-	if (vmcb->rip != state->rip)
+	/* An instruction that we carried out ends the shadow of STI or MOV SS, and is a single step. */
+	if (vmcb->rip != state->rip) {
 		vmcb->interrupt_shadow &= ~VMCB_INTERRUPT_SHADOW;
+		if (state->rflags & RFLAGS_TF && !vcpu->event) {
+			vmcb->dr6 |= DR6_SINGLE_STEP;
+			vcpu_inject(vcpu, EXCEPTION_DB, false, 0);
+		}
+	}
 	vmcb->rip = state->rip;
 	vmcb->rflags = state->rflags;
 	vmcb->event_injection = vcpu->event;
