@@ -302,7 +302,7 @@ build/guest/attacker.elf: $(ATTACKER_OBJ) tests/qemu/attacker/link.ld
 		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKER_OBJ)
 
 # The guest that takes every way out, and two that end at once.
-guest: build/guest/exits.elf build/guest/task.bin build/guest/state.bin
+guest: build/guest/exits.elf build/guest/task.bin build/guest/wrap.bin
 
 EXITS_OBJ := $(patsubst tests/bochs/guest/%,build/guest/exits/%.o,\
 	$(wildcard tests/bochs/guest/*.c) tests/bochs/guest/start.asm) \

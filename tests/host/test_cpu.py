@@ -26,7 +26,7 @@ INTEL_LEAVES = {
 }
 INTEL_MSRS = {
     0x3a: 0x5, 0x480: 0x00d810000000002b | 1 << 55, 0x481: 0x000000ff00000016, 0x482: 0xfff9fffe0401e172,
-    0x483: 0x407fffff00036dff, 0x484: 0x0000ffff000011ff, 0x48b: 0x02577fff00000000, 0x48c: 0x00000f0106734141,
+    0x483: 0x407fffff00036dff, 0x484: 0x0000ffff000011ff, 0x48b: 0x1257ffff00000000, 0x48c: 0x00000f0106734141,
     0x48d: 0x000000ff00000016, 0x48e: 0xfff9fffe04006172, 0x48f: 0x407fffff00036dfb, 0x490: 0x0000ffff000011fb,
 }
 # An EPYC of the second generation.
@@ -117,8 +117,8 @@ EAX, EBX, ECX, EDX = range(4)
     ("vmx-enabled", INTEL_LEAVES, {**INTEL_MSRS, 0x3a: 0x3}, "Intel Virtualization Technology"),
     ("nmi-exiting", INTEL_LEAVES, {**INTEL_MSRS, 0x48d: 0x000000f700000016}, ""),
     ("msr-bitmaps", INTEL_LEAVES, {**INTEL_MSRS, 0x48e: 0xeff9fffe04006172}, ""),
-    ("ept", INTEL_LEAVES, {**INTEL_MSRS, 0x48b: 0x02577ffd00000000}, ""),
-    ("unrestricted-guest", INTEL_LEAVES, {**INTEL_MSRS, 0x48b: 0x02577f7f00000000}, ""),
+    ("ept", INTEL_LEAVES, {**INTEL_MSRS, 0x48b: 0x1257fffd00000000}, ""),
+    ("unrestricted-guest", INTEL_LEAVES, {**INTEL_MSRS, 0x48b: 0x1257ff7f00000000}, ""),
     ("save-efer", INTEL_LEAVES, {**INTEL_MSRS, 0x48f: 0x406fffff00036dfb}, ""),
     ("load-pat-on-entries", INTEL_LEAVES, {**INTEL_MSRS, 0x490: 0x0000bfff000011fb}, ""),
     ("vmx-forces-nothing", INTEL_LEAVES, {**INTEL_MSRS, 0x48d: 0x000000ff00000017}, ""),
@@ -141,7 +141,7 @@ def test_one_thing_that_is_needed_is_missing(check, name, leaves, msrs, words):
     ("invariant-tsc", without(INTEL_LEAVES, 0x80000007, EDX, 8), INTEL_MSRS),
     ("pages-1g", without(AMD_LEAVES, 0x80000001, EDX, 26), AMD_MSRS),
     ("xsaves", without(AMD_LEAVES, 0xd, EAX, 3, 1), AMD_MSRS),
-    ("vpid", INTEL_LEAVES, {**INTEL_MSRS, 0x48b: 0x02577fdf00000000}),
+    ("vpid", INTEL_LEAVES, {**INTEL_MSRS, 0x48b: 0x1257ffdf00000000}),
     ("ept-pages-1g", INTEL_LEAVES, {**INTEL_MSRS, 0x48c: 0x00000f0106714141}),
     ("preemption-timer", INTEL_LEAVES, {**INTEL_MSRS, 0x48d: 0x000000bf00000016}),
     ("nrip-save", without(AMD_LEAVES, 0x8000000a, EDX, 3), AMD_MSRS),

@@ -49,6 +49,12 @@ void vmx_load_state(struct vcpu *vcpu) {
 	(void)vcpu;
 }
 
+static u64 dr6;
+
+void vmx_debug_hit(u64 hits) {
+	dr6 = (dr6 & ~DEBUG_HITS) | hits;
+}
+
 void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error) {
 	vcpu->event = EVENT_VALID | EVENT_TYPE_EXCEPTION | vector |
 		      (has_error ? EVENT_HAS_ERROR : 0) | (u64)error << EVENT_ERROR_SHIFT;
@@ -99,6 +105,10 @@ static void controls_of_a_whole_processor(void **state) {
 			 0x04006172 | BIT(10) | BIT(11) | BIT(24) | BIT(28) | BIT(29) | BIT(31));
 	assert_int_equal(controls[CONTROL_SECONDARY],
 			 BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(12) | BIT(20));
+	/* Where there are enclaves, no guest uses them. */
+	capabilities[CONTROL_SECONDARY] |= BIT(15 + 32) | BIT(28 + 32);
+	assert_true(choose());
+	assert_int_equal(controls[CONTROL_SECONDARY] & (BIT(15) | BIT(28)), BIT(15) | BIT(28));
 	assert_int_equal(controls[CONTROL_EXIT], 0x36dfb | BIT(2) | BIT(9) | BITS(21, 18));
 	assert_int_equal(controls[CONTROL_ENTRY], 0x11fb | BIT(2) | BIT(14) | BIT(15));
 }
@@ -273,7 +283,10 @@ static void reasons_are_told_apart(void **state) {
 			{15, EXIT_INSTRUCTION}, {18, EXIT_INSTRUCTION}, {19, EXIT_INSTRUCTION},
 			{27, EXIT_INSTRUCTION}, {31, EXIT_MSR},         {32, EXIT_MSR},
 			{36, EXIT_INSTRUCTION}, {39, EXIT_INSTRUCTION}, {49, EXIT_OTHER},
-			{50, EXIT_INSTRUCTION}, {53, EXIT_INSTRUCTION}, {55, EXIT_XSETBV}};
+			{50, EXIT_INSTRUCTION}, {53, EXIT_INSTRUCTION}, {55, EXIT_XSETBV},
+			{60, EXIT_INSTRUCTION}, {61, EXIT_OTHER},       {63, EXIT_INSTRUCTION},
+			{64, EXIT_INSTRUCTION}, {70, EXIT_INSTRUCTION}, {76, EXIT_INSTRUCTION},
+			{77, EXIT_INSTRUCTION}};
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(expected); i++)
@@ -307,11 +320,97 @@ static void a_cut_delivery_is_repeated(void **state) {
 	assert_int_equal(vcpu.event, 0);
 }
 
+static void in_long_mode(bool is_64bit) {
+	vmcs[VMCS_GUEST_EFER] = EFER_LME | EFER_LMA;
+	vmcs[VMCS_GUEST_RIGHTS + VMCS_STEP * SEG_CS] = is_64bit ? 0xa09b : 0xc09b;
+}
+
+/* 32-bit code writes half a register, whatever 64-bit code has left in the other one. */
+static void control_registers_of_32_bit_code(void **state) {
+	(void)state;
+	vmcs[VMCS_CR4_MASK] = BITS(63, 32);
+	vcpu.state.gpr[GPR_RDX] = BIT(40) | CR4_MCE;
+	vcpu.event = 0;
+	in_long_mode(false);
+	write_control_register(&vcpu, 4 | GPR_RDX << 8);
+	assert_int_equal(vcpu.event, 0);
+	assert_true(vmcs[VMCS_CR4_SHADOW] == CR4_MCE);
+	in_long_mode(true);
+	write_control_register(&vcpu, 4 | GPR_RDX << 8);
+	assert_int_equal(vcpu.event & 0xff, EXCEPTION_GP);
+}
+
+/* Anybody in a guest can place an instruction there: it must not be an entry that is refused. */
+static void addresses_of_32_bit_code_begin_again(void **state) {
+	struct vcpu_exit exit;
+
+	(void)state;
+	vmx.launched = true;
+	vmcs[VMCS_EXIT_REASON] = VMX_EXIT_CPUID;
+	vmcs[VMCS_EXIT_LENGTH] = 2;
+	vcpu.state.rip = 0xfffffffe; /* vmx_enter() leaves it where it was */
+	in_long_mode(false);
+	vmx_run(&vcpu, &exit);
+	assert_int_equal(exit.next_rip, 0);
+	in_long_mode(true);
+	vmx_run(&vcpu, &exit);
+	assert_true(exit.next_rip == 0x100000000);
+	vmcs[VMCS_GUEST_EFER] = 0;
+	vmx_run(&vcpu, &exit);
+	assert_int_equal(exit.next_rip, 0);
+}
+
+/* Section 28.1: what the processor does on the way to the handler, and not before an exit. */
+static void debug_exceptions_are_completed(void **state) {
+	struct vcpu_exit exit;
+
+	(void)state;
+	dr6 = 0xffff0ff1;
+	vmcs[VMCS_GUEST_DR7] = 0x400 | BIT(13) | 1;
+	vmcs[VMCS_EXIT_EVENT] = EVENT_VALID | EVENT_TYPE_EXCEPTION | EXCEPTION_DB;
+	exit = take(VMX_EXIT_EXCEPTION, BIT(13) | BIT(1));
+	assert_int_equal(exit.reason, EXIT_EXCEPTION);
+	assert_int_equal(exit.vector, EXCEPTION_DB);
+	assert_int_equal(vmcs[VMCS_GUEST_DR7], 0x401);
+	assert_int_equal(dr6, 0xffff0ff0 | BIT(13) | BIT(1));
+	/* INT1 is behind its own instruction, without a further step. */
+	vmcs[VMCS_EXIT_EVENT] = EVENT_VALID | 5ull << 8 | EXCEPTION_DB;
+	vmcs[VMCS_GUEST_RFLAGS] = RFLAGS_FIXED | RFLAGS_TF;
+	exit = take(VMX_EXIT_EXCEPTION, 0);
+	assert_int_equal(vcpu.state.rip, 0x1002);
+	vmx_run(&vcpu, &exit);
+	assert_int_equal(vmcs[VMCS_PENDING_DEBUG], 0);
+}
+
+/* Whoever steps through an instruction that we carry out stops behind it. */
+static void steps_are_pending(void **state) {
+	struct vcpu_exit exit;
+
+	(void)state;
+	vmx.launched = true;
+	vmcs[VMCS_GUEST_RIP] = vmx.rip = vcpu.state.rip = 0x1000;
+	vcpu.state.rflags = RFLAGS_FIXED | RFLAGS_TF;
+	vmcs[VMCS_GUEST_RFLAGS] = vcpu.state.rflags;
+	vmx_run(&vcpu, &exit);
+	assert_int_equal(vmcs[VMCS_PENDING_DEBUG], 0);
+	vcpu.state.rip = 0x1002;
+	vmx_run(&vcpu, &exit);
+	assert_int_equal(vmcs[VMCS_PENDING_DEBUG], BIT(14));
+	/* Section 27.3.1.5 wants it in a shadow of STI or MOV SS, else the entry is refused. */
+	vmcs[VMCS_PENDING_DEBUG] = 0;
+	vmcs[VMCS_GUEST_SHADOW] = 2;
+	vcpu.state.rip = vmx.rip;
+	vmx_run(&vcpu, &exit);
+	assert_int_equal(vmcs[VMCS_PENDING_DEBUG], BIT(14));
+	assert_int_equal(vmcs[VMCS_GUEST_SHADOW], 2);
+}
+
 static void control_registers_of_ours(void **state) {
 	struct vcpu_exit exit;
 
 	(void)state;
-	vmcs[VMCS_CR4_MASK] = CR4_VMXE | CR4_MCE;
+	in_long_mode(true);
+	vmcs[VMCS_CR4_MASK] = CR4_VMXE | CR4_MCE | BITS(63, 32);
 	vcpu.state.gpr[GPR_RAX] = 0;
 	exit = take(VMX_EXIT_CONTROL_REGISTER, 0 | GPR_RDX << 8);
 	assert_int_equal(exit.reason, EXIT_CONTROL);
@@ -454,6 +553,10 @@ int main(void) {
 		cmocka_unit_test_setup(reasons_are_told_apart, set_up),
 		cmocka_unit_test_setup(a_cut_delivery_is_repeated, set_up),
 		cmocka_unit_test_setup(control_registers_of_ours, set_up),
+		cmocka_unit_test_setup(control_registers_of_32_bit_code, set_up),
+		cmocka_unit_test_setup(addresses_of_32_bit_code_begin_again, set_up),
+		cmocka_unit_test_setup(debug_exceptions_are_completed, set_up),
+		cmocka_unit_test_setup(steps_are_pending, set_up),
 		cmocka_unit_test_setup(a_refused_entry_has_words, set_up),
 		cmocka_unit_test_setup(a_first_entry_is_checked_before, set_up),
 		cmocka_unit_test_setup(an_instruction_carried_out_ends_the_shadow, set_up),

@@ -2,7 +2,7 @@
 #include "vmx.h"
 
 static void decode_exception(struct vcpu *vcpu, struct vcpu_exit *exit, u64 qualification) {
-	u64 event = vmcs_read(VMCS_EXIT_EVENT), dr6;
+	u64 event = vmcs_read(VMCS_EXIT_EVENT);
 
 	if ((event & EVENT_TYPE) == EVENT_TYPE_NMI) {
 		exit->reason = EXIT_NMI;
@@ -12,13 +12,13 @@ static void decode_exception(struct vcpu *vcpu, struct vcpu_exit *exit, u64 qual
 	exit->vector = (u8)event;
 	exit->has_error = event & EVENT_HAS_ERROR;
 	exit->error = (u32)vmcs_read(VMCS_EXIT_ERROR);
-	/* INT1 is a trap. */
+	/* INT1 is a trap; its own event, not a step of ours. */
 	if ((event & EVENT_TYPE) >= EVENT_SOFTWARE)
-		vcpu->state.rip = exit->next_rip;
+		vcpu->state.rip = vmx_of(vcpu)->rip = exit->next_rip;
 	if (exit->vector == EXCEPTION_DB) {
-		/* Section 28.1: the exit comes before DR6 is written. */
-		__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
-		__asm__ volatile("mov %0, %%dr6" : : "r"(dr6 | (qualification & DEBUG_DR6)));
+		/* Section 28.1: the exit comes before DR6 is written and DR7.GD cleared. */
+		vmx_debug_hit(qualification & DEBUG_DR6);
+		vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD);
 	}
 }
 
@@ -37,13 +37,18 @@ static void decode_ept_violation(struct vcpu_exit *exit, u64 qualification) {
 	exit->address = vmcs_read(VMCS_GUEST_PHYSICAL);
 }
 
+static bool in_64bit_code(void) {
+	return vmcs_read(VMCS_GUEST_EFER) & EFER_LMA &&
+	       vmcs_read(VMCS_GUEST_RIGHTS + VMCS_STEP * SEG_CS) & RIGHTS_LONG;
+}
+
 /*
  * Only bits that are ours, and of these only changes, come here. CR0 and CR4.MCE: the guest reads what it
  * wrote, and the instruction runs again, without exit now, for its other bits. CR4 else: not offered.
  */
 static void write_control_register(struct vcpu *vcpu, u64 qualification) {
 	u32 gpr = qualification >> CONTROL_GPR_SHIFT & CONTROL_GPR;
-	u64 value = vcpu->state.gpr[gpr];
+	u64 value = in_64bit_code() ? vcpu->state.gpr[gpr] : (u32)vcpu->state.gpr[gpr];
 	bool is_cr0 = !(qualification & CONTROL_NUMBER);
 	u64 mask = is_cr0 ? 0 : vmcs_read(VMCS_CR4_MASK) & ~CR4_MCE;
 
@@ -68,7 +73,11 @@ static enum exit_reason reason_of(u32 code) {
 	case VMX_EXIT_MWAIT:
 	case VMX_EXIT_MONITOR:
 	case VMX_EXIT_INVEPT:
-	case VMX_EXIT_INVVPID: return EXIT_INSTRUCTION;
+	case VMX_EXIT_INVVPID:
+	case VMX_EXIT_ENCLS:
+	case VMX_EXIT_XSAVES ... VMX_EXIT_XRSTORS:
+	case VMX_EXIT_ENCLV:
+	case VMX_EXIT_SEAMCALL ... VMX_EXIT_TDCALL: return EXIT_INSTRUCTION;
 	default: return EXIT_OTHER;
 	}
 }
@@ -78,6 +87,9 @@ static void decode(struct vcpu *vcpu, struct vcpu_exit *exit) {
 	u32 code = exit->code & EXIT_REASON_CODE;
 
 	exit->next_rip = vcpu->state.rip + vmcs_read(VMCS_EXIT_LENGTH);
+	/* Where 32-bit addresses end they begin again; an entry refuses what is above. */
+	if ((exit->next_rip ^ vcpu->state.rip) >> 32 && !in_64bit_code())
+		exit->next_rip = (u32)exit->next_rip;
 	if (exit->code & EXIT_ENTRY_FAILED) {
 		vmx_load_state(vcpu);
 		exit->reason = EXIT_INVALID;
@@ -101,13 +113,18 @@ static void decode(struct vcpu *vcpu, struct vcpu_exit *exit) {
 
 static void prepare(const struct vcpu *vcpu) {
 	const struct vcpu_state *state = &vcpu->state;
+	bool stepped = vmx_of(vcpu)->rip != state->rip;
+	u64 shadow = vmcs_read(VMCS_GUEST_SHADOW);
 
 	vmcs_write(VMCS_GUEST_RSP, state->gpr[GPR_RSP]);
 	vmcs_write(VMCS_GUEST_RFLAGS, state->rflags);
 	vmcs_write(VMCS_GUEST_RIP, state->rip);
 	/* An instruction that we carried out ends the shadow of STI or MOV SS. */
-	if (vmx_of(vcpu)->rip != state->rip)
-		vmcs_write(VMCS_GUEST_SHADOW, vmcs_read(VMCS_GUEST_SHADOW) & ~SHADOW_INTERRUPTS);
+	if (stepped)
+		vmcs_write(VMCS_GUEST_SHADOW, shadow & ~SHADOW_INTERRUPTS);
+	/* It is a single step, too; and in a shadow an entry wants to see that one waits (section 27.3.1.5). */
+	if (state->rflags & RFLAGS_TF && (stepped || shadow & SHADOW_INTERRUPTS))
+		vmcs_write(VMCS_PENDING_DEBUG, vmcs_read(VMCS_PENDING_DEBUG) | PENDING_SINGLE_STEP);
 	vmcs_write(VMCS_ENTRY_EVENT, (u32)vcpu->event);
 	vmcs_write(VMCS_ENTRY_ERROR, vcpu->event >> EVENT_ERROR_SHIFT);
 }

@@ -69,14 +69,23 @@ static void write_host(const struct cpu *cpu) {
 	write_fields(fields, ARRAY_SIZE(fields));
 }
 
-static void write_controls(const struct vmx_vcpu *vmx, const struct vcpu_state *state) {
-	u32 entry = vmx_controls[CONTROL_ENTRY] | (state->efer & EFER_LMA ? (u32)ENTRY_IA32E : 0);
+static void write_controls(const struct vmx_vcpu *vmx, const u32 *controls, u64 efer) {
+	/* Fields that are there when a secondary control is. All state of XSAVES and every enclave instruction leave. */
+	const struct {
+		u32 control;
+		struct field_value value;
+	} optional[] = {
+		{SECONDARY_VPID, {VMCS_VPID, GUEST_VPID}},
+		{SECONDARY_ENCLS, {VMCS_ENCLS_EXITING, UINT64_MAX}},
+		{SECONDARY_XSAVES, {VMCS_XSS_EXITING, UINT64_MAX}},
+		{SECONDARY_ENCLV, {VMCS_ENCLV_EXITING, UINT64_MAX}},
+	};
 	const struct field_value fields[] = {
-		{VMCS_PIN, vmx_controls[CONTROL_PIN]},
-		{VMCS_PROCESSOR, vmx_controls[CONTROL_PROCESSOR]},
-		{VMCS_SECONDARY, vmx_controls[CONTROL_SECONDARY]},
-		{VMCS_EXIT, vmx_controls[CONTROL_EXIT]},
-		{VMCS_ENTRY, entry},
+		{VMCS_PIN, controls[CONTROL_PIN]},
+		{VMCS_PROCESSOR, controls[CONTROL_PROCESSOR]},
+		{VMCS_SECONDARY, controls[CONTROL_SECONDARY]},
+		{VMCS_EXIT, controls[CONTROL_EXIT]},
+		{VMCS_ENTRY, controls[CONTROL_ENTRY] | (efer & EFER_LMA ? ENTRY_IA32E : 0)},
 		/* #DB and #AC could otherwise keep the processor in microcode, out of reach of our NMI. */
 		{VMCS_EXCEPTIONS, BIT(EXCEPTION_DB) | BIT(EXCEPTION_AC) | BIT(EXCEPTION_MC)},
 		{VMCS_MSR_MAP, vmx_msr_map(NULL)},
@@ -85,10 +94,9 @@ static void write_controls(const struct vmx_vcpu *vmx, const struct vcpu_state *
 	};
 
 	write_fields(fields, ARRAY_SIZE(fields));
-	if (vmx_controls[CONTROL_SECONDARY] & SECONDARY_VPID)
-		vmcs_write(VMCS_VPID, GUEST_VPID);
-	if (vmx_controls[CONTROL_SECONDARY] & SECONDARY_XSAVES)
-		vmcs_write(VMCS_XSS_EXITING, 0);
+	for (u32 i = 0; i < ARRAY_SIZE(optional); i++)
+		if (controls[CONTROL_SECONDARY] & optional[i].control)
+			write_fields(&optional[i].value, 1);
 }
 
 /* The descriptor tables' registers follow the segments, here as in the VMCS. */
@@ -132,6 +140,13 @@ static void write_live_registers(const struct vcpu_state *state) {
 	__asm__ volatile("mov %0, %%dr6" : : "r"(DR6_DEFAULT));
 }
 
+void vmx_debug_hit(u64 hits) {
+	u64 dr6;
+
+	__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
+	__asm__ volatile("mov %0, %%dr6" : : "r"((dr6 & ~DEBUG_HITS) | hits));
+}
+
 void vmx_set_state(struct vcpu *vcpu) {
 	struct vcpu_state *state = &vcpu->state;
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
@@ -149,7 +164,7 @@ void vmx_set_state(struct vcpu *vcpu) {
 		for (u32 field = vmcs_zero[i].first; field <= vmcs_zero[i].last; field += VMCS_STEP)
 			vmcs_write(field, 0);
 	write_host(vcpu->cpu);
-	write_controls(vmx, state);
+	write_controls(vmx, vmx_controls(vcpu->cpu), state->efer);
 	write_fields(fields, ARRAY_SIZE(fields));
 	for (u32 i = 0; i < SEG_COUNT + 2; i++)
 		write_segment(segment_of(state, i), i);

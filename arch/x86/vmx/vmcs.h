@@ -13,6 +13,8 @@ enum vmcs_field {
 	VMCS_MSR_MAP = 0x2004,
 	VMCS_EPT_POINTER = 0x201a,
 	VMCS_XSS_EXITING = 0x202c,
+	VMCS_ENCLS_EXITING = 0x202e,
+	VMCS_ENCLV_EXITING = 0x2036,
 	VMCS_GUEST_PHYSICAL = 0x2400,
 	VMCS_LINK = 0x2800,
 	VMCS_GUEST_PAT = 0x2804,
@@ -50,6 +52,7 @@ enum vmcs_field {
 	VMCS_GUEST_RSP = 0x681c,
 	VMCS_GUEST_RIP = 0x681e,
 	VMCS_GUEST_RFLAGS = 0x6820,
+	VMCS_PENDING_DEBUG = 0x6822,
 	VMCS_HOST_CR0 = 0x6c00,
 	VMCS_HOST_CR3 = 0x6c02,
 	VMCS_HOST_CR4 = 0x6c04,
@@ -85,6 +88,7 @@ _Static_assert(VMCS_GUEST_BASE + VMCS_STEP * (SEG_COUNT + 2) == VMCS_GUEST_DR7, 
 /* Section 25.4.1: access rights; the gap in the middle is closed in struct segment. */
 #define RIGHTS_LOW BITS(7, 0)
 #define RIGHTS_HIGH BITS(15, 12)
+#define RIGHTS_LONG BIT(13)
 #define RIGHTS_GAP 4
 #define RIGHTS_UNUSABLE BIT(16)
 
@@ -96,6 +100,8 @@ _Static_assert(VMCS_GUEST_BASE + VMCS_STEP * (SEG_COUNT + 2) == VMCS_GUEST_DR7, 
 #define ENTRY_IA32E BIT(9)
 /* Section 25.4.2: by STI, by MOV SS. */
 #define SHADOW_INTERRUPTS BITS(1, 0)
+#define PENDING_SINGLE_STEP BIT(14)
+#define DR7_GD BIT(13)
 
 /* Appendix C. */
 enum vmx_exit_reason {
@@ -119,6 +125,12 @@ enum vmx_exit_reason {
 	VMX_EXIT_INVEPT = 50,
 	VMX_EXIT_INVVPID = 53,
 	VMX_EXIT_XSETBV = 55,
+	VMX_EXIT_ENCLS = 60,
+	VMX_EXIT_XSAVES = 63,
+	VMX_EXIT_XRSTORS = 64,
+	VMX_EXIT_ENCLV = 70,
+	VMX_EXIT_SEAMCALL = 76,
+	VMX_EXIT_TDCALL = 77,
 };
 #define EXIT_REASON_CODE BITS(15, 0)
 #define EXIT_ENTRY_FAILED BIT(31)
@@ -126,6 +138,7 @@ enum vmx_exit_reason {
 /* Section 28.2.1: exit qualifications. */
 #define EVENT_BITS (EVENT_VALID | BITS(11, 0)) /* others may be undefined */
 #define EVENT_TYPE_NMI (2ull << 8)
+#define DEBUG_HITS BITS(3, 0)
 #define DEBUG_DR6 (BITS(3, 0) | BITS(14, 13))
 #define IO_WIDTH BITS(2, 0) /* bytes less 1 */
 #define IO_IN BIT(3)

@@ -12,8 +12,7 @@
 #define EPT_PAGE_2M BIT(16)
 #define EPT_PAGE_1G BIT(17)
 #define INVEPT_ALL 2ull
-
-u32 vmx_controls[CONTROL_SETS];
+#define CPU_PAGES 2 /* the VMXON region, then the controls */
 
 /* Section 29.3.3.2. Leaf entries that are not of device registers say write-back. */
 static const struct table_format ept_format = {
@@ -66,7 +65,7 @@ void vmcs_load(struct vmx_vcpu *vmx) {
 	vmx->launched = false;
 }
 
-static bool choose_controls(struct text_sink *reason) {
+static bool choose_controls(u32 *controls, struct text_sink *reason) {
 	bool exact = msr_read(MSR_VMX_BASIC) & BASIC_TRUE_CONTROLS;
 	u64 capabilities[CONTROL_SETS];
 
@@ -75,30 +74,52 @@ static bool choose_controls(struct text_sink *reason) {
 	/* Without secondary controls the register does not exist. */
 	capabilities[CONTROL_SECONDARY] =
 		capabilities[CONTROL_PROCESSOR] >> 63 ? msr_read(MSR_VMX_SECONDARY) : 0;
-	return controls_choose(capabilities, vmx_controls, reason);
+	return controls_choose(capabilities, controls, reason);
 }
 
-static bool vmx_check(struct text_sink *reason) {
-	if (!(cpuid(1, 0).ecx & CPUID_VMX))
-		return false;
+/* Everything of the processor that runs this, and what its VMCSs are to hold. */
+static bool check(u32 *controls, struct text_sink *reason) {
 	if ((msr_read(MSR_FEATURE_CONTROL) & (FEATURE_LOCKED | FEATURE_VMX)) == FEATURE_LOCKED) {
 		text_print(reason, "firmware has locked VT-x off (IA32_FEATURE_CONTROL): switch on "
 				   "VT-x (virtualisation) in the firmware's settings");
-	} else if (choose_controls(reason)) {
-		if ((msr_read(MSR_VMX_EPT) & EPT_NEEDED) == EPT_NEEDED)
-			return true;
-		text_print(reason, "this processor's EPT lacks four levels, write-back or INVEPT");
+		return false;
 	}
-	return false;
+	if (!choose_controls(controls, reason))
+		return false;
+	if ((msr_read(MSR_VMX_EPT) & EPT_NEEDED) != EPT_NEEDED) {
+		text_print(reason, "this processor's EPT lacks four levels, write-back or INVEPT");
+		return false;
+	}
+	return true;
+}
+
+static bool vmx_check(struct text_sink *reason) {
+	u32 controls[CONTROL_SETS];
+
+	return cpuid(1, 0).ecx & CPUID_VMX && check(controls, reason);
+}
+
+static unsigned int vmx_nested_leaf_level(void) {
+	u64 ept = msr_read(MSR_VMX_EPT);
+
+	return ept & EPT_PAGE_1G ? 3 : ept & EPT_PAGE_2M ? 2 : 1;
 }
 
 static bool vmx_cpu_enable(struct cpu *cpu, struct page_pool *pool) {
-	u64 feature = msr_read(MSR_FEATURE_CONTROL);
-	u8 *area = page_pool_take(pool, 1);
+	u8 *area = page_pool_take(pool, CPU_PAGES);
+	struct text_buffer reason = TEXT_BUFFER(256);
+	static unsigned int leaf_level; /* tables are the same for all */
+	u64 feature;
 
 	if (!area)
 		return false;
-	cpu->vendor = area;
+	cpu->vendor = area + PAGE_SIZE;
+	if (!check(cpu->vendor, &reason.sink))
+		panic("cpu %u: %s", cpu->index, reason.data);
+	if (leaf_level && leaf_level != vmx_nested_leaf_level())
+		panic("cpu %u: its EPT has other page sizes than those before it", cpu->index);
+	leaf_level = vmx_nested_leaf_level();
+	feature = msr_read(MSR_FEATURE_CONTROL);
 	if (!(feature & FEATURE_LOCKED))
 		msr_write(MSR_FEATURE_CONTROL, feature | FEATURE_LOCKED | FEATURE_VMX);
 	/* Section 24.8: bits that VMX operation fixes. */
@@ -114,12 +135,6 @@ void vmx_flush(struct vcpu *vcpu) {
 
 	(void)vcpu;
 	__asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(INVEPT_ALL) : "cc", "memory");
-}
-
-static unsigned int vmx_nested_leaf_level(void) {
-	u64 ept = msr_read(MSR_VMX_EPT);
-
-	return ept & EPT_PAGE_1G ? 3 : ept & EPT_PAGE_2M ? 2 : 1;
 }
 
 static void vmx_set_efer(struct vcpu *vcpu) {

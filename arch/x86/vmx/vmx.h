@@ -25,7 +25,9 @@ enum control_set {
 	CONTROL_SETS
 };
 #define SECONDARY_VPID BIT(5)
+#define SECONDARY_ENCLS BIT(15)
 #define SECONDARY_XSAVES BIT(20)
+#define SECONDARY_ENCLV BIT(28)
 
 /*
  * What the VMCS's controls hold, from capability MSRs (section A.3: low half, must be 1; high half, may be 1).
@@ -45,8 +47,12 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu) {
 	return vcpu->vendor;
 }
 
+/* Of a processor that has been switched on. */
+static inline const u32 *vmx_controls(const struct cpu *cpu) {
+	return cpu->vendor;
+}
+
 /* vmx.c */
-extern u32 vmx_controls[CONTROL_SETS];
 u64 vmcs_read(u32 field);
 void vmcs_write(u32 field, u64 value);
 /* Makes the VMCS this processor's current one, and never launched. */
@@ -60,6 +66,8 @@ u64 vmx_msr_map(struct page_pool *pool);
 bool vmx_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root);
 void vmx_set_state(struct vcpu *vcpu);
 void vmx_load_state(struct vcpu *vcpu);
+/* DR6, which is no part of the VMCS, of a debug exception that is to be delivered. */
+void vmx_debug_hit(u64 hits);
 
 /* state_check.c: what an entry would refuse (section 27.3.1), in words; NULL: nothing that is known. */
 const char *vmx_state_fault(const struct vcpu_state *state);

@@ -14,6 +14,13 @@
 #define CR4_VMXE (1ull << 13)
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_RESERVED (1ull << 31)
+#define DR6_CLEAR 0xffff0ff0ull
+#define DR6_BD (1ull << 13)
+#define DR6_BS (1ull << 14)
+#define DR7_CLEAR 0x400ull
+#define DR7_GD (1ull << 13)
+#define SS 0x10
+#define NOTHING 0xfed80000ull /* no device's, no memory's */
 #define EFER_SCE 1ull
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
@@ -31,6 +38,17 @@ static inline uint64_t read_cr4(void) {
 
 	__asm__ volatile("mov %%cr4, %0" : "=r"(value));
 	return value;
+}
+
+static inline uint64_t read_dr6(void) {
+	uint64_t value;
+
+	__asm__ volatile("mov %%dr6, %0" : "=r"(value));
+	return value;
+}
+
+static inline void write_dr6(uint64_t value) {
+	__asm__ volatile("mov %0, %%dr6" : : "r"(value));
 }
 
 static uint32_t try_cr0(uint64_t value) {
@@ -137,6 +155,67 @@ void exit_control(uint32_t unused) {
 	expect("cr4", read_cr4(), cr4 ^ CR4_MCE);
 	expect("cr4 restored", try_cr4(cr4), NO_FAULT);
 	expect("cr4 at last", read_cr4(), cr4);
+}
+
+/* A single step over INSTRUCTION ends with #DB right behind it, whoever has carried it out. */
+#define STEP(name, rcx, instruction)                                                               \
+	do {                                                                                       \
+		uint64_t behind_ = 0, rcx_ = (rcx);                                                \
+		uint32_t vector_ = TRY("leaq 8f(%%rip), %0\n\tpushfq\n\torl $0x100, (%%rsp)\n\t"   \
+				       "popfq\n\t" instruction "\n8:\tnop\n\tnop\n\tnop",          \
+				       : "=&S"(behind_), "+c"(rcx_)                                \
+				       : "D"(NOTHING)                                              \
+				       : "rax", "rbx", "rdx", "r11", "memory", "cc");              \
+                                                                                                   \
+		expect(name, vector_, VECTOR_DB);                                                  \
+		expect(name " rip", trial_rip, behind_);                                           \
+	} while (0)
+
+void exit_steps(uint32_t unused) {
+	(void)unused;
+	STEP("step over nop", 0, "nop");
+	STEP("step over cpuid", 0, "cpuid");
+	STEP("step over out", 0, "outb %%al, $0x80");
+	STEP("step over rdmsr", MSR_APIC_BASE, "rdmsr");
+	STEP("step over a device's register", 0, "movl (%%rdi), %%eax");
+	/* What comes behind MOV SS is part of the step. */
+	STEP("step over mov ss", 0, "movw %%ss, %%ax");
+	STEP("step over mov ss and cpuid", SS, "movw %%cx, %%ss\n\tcpuid");
+	STEP("step over mov ss and out", SS, "movw %%cx, %%ss\n\toutb %%al, $0x80");
+	/* INT1 says nothing in DR6. */
+	expect("step over mov ss and int1",
+	       TRY("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tmovw %%cx, %%ss\n\t.byte 0xf1",
+		   :
+		   : "c"(SS)
+		   : "r11", "memory", "cc"),
+	       VECTOR_DB);
+	__asm__ volatile("cli");
+	STEP("step over sti", 0, "sti");
+}
+
+/* DR7.GD makes every access of a debug register #DB, and is off in its handler. */
+void exit_debug(uint32_t unused) {
+	uint64_t dr7 = 0, value = 0;
+
+	(void)unused;
+	write_dr6(DR6_CLEAR);
+	__asm__ volatile("mov %0, %%dr7" : : "r"(DR7_CLEAR | DR7_GD));
+	expect("dr0 with dr7.gd",
+	       TRY("mov %%dr0, %0",
+		   : "+r"(value)
+		   :
+		   : "r11", "memory"),
+	       VECTOR_DB);
+	expect("dr7 after that", TRY("mov %%dr7, %0", : "+r"(dr7) : : "r11", "memory"), NO_FAULT);
+	expect("dr7", dr7, DR7_CLEAR);
+	expect("dr6", read_dr6(), DR6_CLEAR | DR6_BD);
+	write_dr6(DR6_CLEAR);
+	STEP("step over cpuid", 0, "cpuid");
+	expect("dr6 after a step", read_dr6(), DR6_CLEAR | DR6_BS);
+	write_dr6(DR6_CLEAR);
+	STEP("step over nop", 0, "nop");
+	expect("dr6 after another step", read_dr6(), DR6_CLEAR | DR6_BS);
+	write_dr6(DR6_CLEAR);
 }
 
 void exit_string_io(uint32_t unused) {

@@ -7,6 +7,7 @@
 #define MSR_PAT 0x277
 #define MSR_EFER 0xc0000080u
 #define MSR_FS_BASE 0xc0000100u
+#define VECTOR_DB 1u
 #define X2APIC_ICR 0x830
 #define X2APIC_LVT_TIMER 0x832
 #define X2APIC_TIMER_INITIAL 0x838
@@ -38,6 +39,8 @@ void exit_cpuid(uint32_t unused);
 void exit_msrs(uint32_t unused);
 void exit_xsetbv(uint32_t unused);
 void exit_control(uint32_t unused);
+void exit_steps(uint32_t unused);
+void exit_debug(uint32_t unused);
 void exit_string_io(uint32_t unused);
 
 /* mmio.c */

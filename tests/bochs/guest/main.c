@@ -2,7 +2,7 @@
 /*
  * A guest that takes every way out of itself and looks whether it comes back as it should. The command
  * line is a list of words, done one after the other:
- *   registers cpuid msrs mmio xsetbv control   exits that the guest survives
+ *   registers cpuid msrs mmio xsetbv control steps debug   exits that the guest survives
  *   timer smp=APIC_ID kick=APIC_ID ipi                      interrupts, and processors that start and stop
  *   stop=APIC_ID                               switches off while that processor spins with interrupts off
  *   string-io                                  ends the partition
@@ -26,6 +26,8 @@ static const struct {
 	{"mmio", exit_mmio},
 	{"xsetbv", exit_xsetbv},
 	{"control", exit_control},
+	{"steps", exit_steps},
+	{"debug", exit_debug},
 	{"timer", smp_timer},
 	{"smp", smp_start},
 	{"kick", smp_kick},

@@ -22,6 +22,7 @@
 extern volatile uint64_t interrupt_counts[256]; /* without faults of trial instructions */
 extern volatile uint64_t trial_resume;
 extern volatile uint32_t trial_vector;
+extern volatile uint64_t trial_rip; /* where it raised that */
 
 void machine_init(void);
 /* A line on the console: %s, %u (64-bit), %x (64-bit). */

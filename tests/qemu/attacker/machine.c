@@ -10,6 +10,7 @@
 #define GATE_INTERRUPT 0x8e
 #define STUB_BYTES 16
 #define EXCEPTIONS 32
+#define FLAGS_TF 0x100
 #define MSR_X2APIC_ID 0x802
 #define MSR_X2APIC_SVR 0x80f
 #define MSR_X2APIC_EOI 0x80b
@@ -39,6 +40,7 @@ extern char vector_stubs[];
 volatile uint64_t interrupt_counts[256];
 volatile uint64_t trial_resume;
 volatile uint32_t trial_vector;
+volatile uint64_t trial_rip;
 static struct gate idt[256];
 
 void attacker_vector(struct frame *frame);
@@ -126,7 +128,9 @@ void attacker_vector(struct frame *frame) {
 	if (frame->vector < EXCEPTIONS && resume) {
 		trial_vector = (uint32_t)frame->vector;
 		trial_resume = 0;
+		trial_rip = frame->rip;
 		frame->rip = resume;
+		frame->flags &= ~(uint64_t)FLAGS_TF;
 		return;
 	}
 	interrupt_counts[frame->vector]++;
