@@ -29,8 +29,21 @@ struct proposal {
 	const struct device_names *names;
 	struct text_sink *out;
 	u64 memory; /* for each partition */
-	u32 next_cpu, end_cpu;
+	u32 first_cpu, next_cpu;
+	u32 left; /* partitions that there is room for */
 };
+
+/* The next processor, of a core that none from FIRST on has had (rule core-shared). */
+static u32 next_core(const struct inventory *inventory, u32 first, u32 cpu) {
+	const struct cpu_info *cpus = inventory->cpus;
+
+	for (bool had = true; had && ++cpu < inventory->cpu_count;) {
+		had = false;
+		for (u32 i = first; inventory->thread_bits && i < cpu; i++)
+			had |= !((cpus[i].apic_id ^ cpus[cpu].apic_id) >> inventory->thread_bits);
+	}
+	return cpu;
+}
 
 /* MARK makes its lines comments. */
 static void print_partition(struct proposal *p, const char *kind, u32 number, const char *mark) {
@@ -38,7 +51,10 @@ static void print_partition(struct proposal *p, const char *kind, u32 number, co
 		   "%s[partition %s%u]\n%scpus    = %u\n%smemory  = %lluM\n%skernel  = vmlinuz\n"
 		   "%sinitrd  = initrd.img\n%scmdline = console=ttyS0\n",
 		   mark, kind, number, mark, p->next_cpu, mark, p->memory / MIB, mark, mark, mark);
-	p->next_cpu += !*mark;
+	if (*mark)
+		return;
+	p->next_cpu = next_core(p->inventory, p->first_cpu, p->next_cpu);
+	p->left--;
 }
 
 static void print_member(const struct proposal *p, u32 index) {
@@ -62,7 +78,7 @@ static void print_group(struct proposal *p, u32 index) {
 
 	if (best == NONE)
 		return;
-	if (p->next_cpu == p->end_cpu)
+	if (!p->left)
 		doubt = "no processor or memory is left for it: take some from another partition";
 	text_print(p->out, "\n# Group %u\n", index);
 	for (u32 i = 0; i < group->member_count; i++) {
@@ -113,11 +129,13 @@ void draft_print(struct inventory *inventory, const struct device_names *names,
 		 struct text_sink *out) {
 	u32 cpus = inventory->cpu_count;
 	/* Processor 0 is left to watch over faults, where there is another one. */
-	u32 first = cpus != 1;
+	u32 first = cpus != 1, cores = 0;
 	u64 largest, most = min_u64(inventory->group_count, PARTITIONS_MAX);
 
+	for (u32 i = first; i < cpus; i = next_core(inventory, first, i))
+		cores++;
 	if (cpus)
-		most = min_u64(most, cpus - first);
+		most = min_u64(most, cores);
 	if (!survey_memory(inventory, &largest))
 		largest = GIB * PARTITIONS_MAX; /* not known */
 	most = max_u64(min_u64(most, largest / (2 * MEMORY_LEAST)), 1);
@@ -127,13 +145,14 @@ void draft_print(struct inventory *inventory, const struct device_names *names,
 		.names = names,
 		.out = out,
 		.memory = ALIGN_DOWN(min_u64(largest / (most + 1), MEMORY_MOST), MEMORY_UNIT),
+		.first_cpu = first,
 		.next_cpu = first,
-		.end_cpu = first + (u32)most};
+		.left = (u32)most};
 
 	print_hypervisor(inventory, out);
 	for (u32 i = 0; i < inventory->group_count; i++)
 		print_group(&p, i);
-	if (p.next_cpu == first) {
+	if (p.left == most) {
 		text_print(out, "\n# No device can be given away without a look: a partition "
 				"without any.\n");
 		print_partition(&p, "guest", 0, "");

@@ -313,8 +313,39 @@ static void drafts_of_other_machines_are_accepted(void **state) {
 	assert_true(count >= 24);
 }
 
+/* Each partition gets a core of its own: two threads of one would be refused (rule core-shared). */
+static void threads_of_one_core_are_not_parted(void **state) {
+	static const char *const lines[] = {
+		"\n[partition nic4]\ncpus    = 1\n",
+		"\n[partition nic5]\ncpus    = 2\n",
+		"\n[partition disk7]\ncpus    = 4\n",
+		NULL,
+	};
+	struct topology *t = a_machine(8, true);
+	struct plan plan;
+	char *text;
+
+	(void)state;
+	for (u32 i = 0; i < 8; i++)
+		cpus[i].apic_id = i;
+	t->inventory.thread_bits = 1;
+	text = print(print_draft, &t->inventory);
+	expect_lines(text, lines);
+	expect_good(&t->inventory, text, &plan);
+	free(text);
+	/* Two cores: one partition beside the processor that watches over faults. */
+	t->inventory.cpu_count = 4;
+	text = print(print_draft, &t->inventory);
+	expect_good(&t->inventory, text, &plan);
+	assert_int_equal(plan.partition_count, 2);
+	free(text);
+	memset(cpus, 0, sizeof(cpus));
+	topology_free(t);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads_of_one_core_are_not_parted),
 		cmocka_unit_test(a_partition_for_each_group),
 		cmocka_unit_test(processors_that_lack_leave_offers),
 		cmocka_unit_test(memory_that_lacks_leaves_offers),
