@@ -12,11 +12,10 @@
 #define ICR_STARTUP 0x4600u
 #define ICR_FIXED 0x4000u
 #define TIMER_PERIODIC (1u << 17)
-#define WAIT_MS 50u
+#define WAIT_MS 5000u /* an emulator on a busy machine takes its time */
 #define SPINS 2000u
 #define KICKS 320
 #define PHASES 16
-#define STOP_TRIES 100
 
 enum ap_work { AP_SPIN, AP_EXIT, AP_HALT, AP_TAKE, AP_WORKS, AP_EXIT_ONCE };
 
@@ -114,15 +113,15 @@ void smp_start(uint32_t apic_id) {
 
 /* The start-up interrupt would be another kick: so whether the other one has left shows before that. */
 static bool has_stopped(void) {
-	for (uint32_t i = 0; i < STOP_TRIES; i++) {
-		uint32_t before = ap_beats;
+	uint64_t begin = tsc();
+	uint32_t before;
 
+	do {
+		before = ap_beats;
 		for (volatile uint32_t spin = 0; spin < SPINS; spin++)
 			;
-		if (i && ap_beats == before)
-			return true;
-	}
-	return false;
+	} while (ap_beats != before && tsc() - begin < (uint64_t)WAIT_MS * TSC_PER_MS);
+	return ap_beats == before;
 }
 
 /*

@@ -179,6 +179,10 @@ static void look_around(uint64_t ecam) {
 	print("attacker: config functions %u strange %u", own, strange);
 }
 
+void look_at_functions(void) {
+	look_around(pci_ecam());
+}
+
 static void hostile_writes(uint64_t ecam, uint32_t devfn) {
 	static const uint32_t patterns[] = {0xffffffff, 0, 0x55555555, 0xaaaaaaaa, 0x12345678};
 	uint64_t at = ecam + ((uint64_t)devfn << 12);

@@ -15,6 +15,7 @@
 
 /* What a trial instruction did. */
 #define NO_FAULT 256u
+#define TSC_PER_MS 1000000u /* at least; waits may be longer */
 #define VECTOR_UD 6u
 #define VECTOR_GP 13u
 #define VECTOR_APIC_SPURIOUS 0xffu
@@ -163,3 +164,7 @@ void attack_icr(uint32_t victim);
 _Noreturn void jump_beyond(uint64_t ram_end);
 _Noreturn void reserved_bits(void);
 _Noreturn void victim_run(uint64_t ram_end);
+/* The same for about so long, and one line at the end. */
+void victim_run_for(uint64_t ram_end, uint32_t seconds);
+/* Counts what answers in configuration space, and changes nothing that is its own. */
+void look_at_functions(void);

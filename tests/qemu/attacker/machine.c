@@ -16,7 +16,6 @@
 #define MSR_X2APIC_EOI 0x80b
 #define MSR_X2APIC_ISR 0x810
 #define SVR_ENABLE 0x100
-#define TSC_PER_MS 1000000u /* at least; waits may be longer */
 
 struct frame {
 	uint64_t registers[15];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line is a list of words, done one after the other: victim, wait, dma, ports, msrs, memory,
- * instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, config; and
- * triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
+ * The command line is a list of words, done one after the other: victim, victim=SECONDS, wait, dma,
+ * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, config; and triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
  */
 #include "guest.h"
 #include <stddef.h>
@@ -32,7 +31,9 @@ static bool is_word(const char *text, const char *word, uint32_t *number) {
 static void run(const char *word, uint64_t ram_end) {
 	uint32_t number;
 
-	if (is_word(word, "victim", &number))
+	if (is_word(word, "victim", &number) && number)
+		victim_run_for(ram_end, number);
+	else if (is_word(word, "victim", &number))
 		victim_run(ram_end);
 	else if (is_word(word, "dma", &number))
 		attack_dma();
@@ -52,6 +53,8 @@ static void run(const char *word, uint64_t ram_end) {
 		attack_interrupts(number);
 	else if (is_word(word, "virtual", &number))
 		use_virtual_function(number, ram_end);
+	else if (is_word(word, "functions", &number))
+		look_at_functions();
 	else if (is_word(word, "config", &number))
 		attack_config(ram_end);
 	else if (is_word(word, "triple-fault", &number))
