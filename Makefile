@@ -20,7 +20,7 @@ Q := @
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(1) $(2))
 endif
 
-.PHONY: all image command deps guest lister demo run check check-groups esp size fuzz help \
+.PHONY: all image command deps guest lister demo run check check-groups esp hardware-test size fuzz help \
 	unit unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
 .DELETE_ON_ERROR:
 
@@ -34,6 +34,7 @@ help:
 	@echo 'make check    everything that can be tested; ends with the sums; FUZZ_SECONDS=N as below'
 	@echo 'make check-groups N=200 SEED=1: groups of random machines against those that Linux forms'
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
+	@echo 'make hardware-test OUT=stick.img: a USB image that tests a real machine and keeps a report'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
 	@echo 'make unit     unit tests alone;  make fuzz FUZZ_SECONDS=N: N seconds a fuzz target'
 	@echo 'make bench    benchmarks: docs/benchmarks.md (BENCH="linux bulkhead" WORK=hash,read1 REPEAT=3)'
@@ -351,11 +352,29 @@ build/guest/firmware.elf: $(FIRMWARE_OBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(IMAGE_LD) -o $@ $(EFI_CRT0) $(FIRMWARE_OBJ) $(EFI_LIB)
 
+# The program of `make hardware-test`, which starts the image step after step.
+guest: build/guest/runner.efi
+
+RUNNER_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/hardware/runner/*.c)) \
+	lib/string.c lib/text.c vmm/log.c)
+$(BUILD)/obj/tests/hardware/runner/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)
+
+build/guest/runner.elf: $(RUNNER_OBJ) linker.ld
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(IMAGE_LD) -o $@ $(EFI_CRT0) $(RUNNER_OBJ) $(EFI_LIB)
+
 # ---- booting --------------------------------------------------------------------------------------
 
 esp: $(BUILD)/bulkhead.efi
 	@[ -n "$(OUT)" ] || { echo 'usage: make esp [CONF=FILE FILES="A B"] OUT=disk.img' >&2; exit 2; }
 	@$(TOOLS)/make-esp.py $(OUT) $(BUILD)/bulkhead.efi "$(CONF)" $(FILES)
+
+# A stick that runs the tests on a real machine and keeps a report: README.md, "Trying it on your machine".
+hardware-test: $(BUILD)/bulkhead.efi build/guest/runner.efi build/guest/attacker.elf build/guest/exits.elf
+	@[ -n "$(OUT)" ] || { echo 'usage: make hardware-test OUT=stick.img' >&2; exit 2; }
+	@$(TOOLS)/make-esp.py $(OUT) build/guest/runner.efi "" bulkhead/bulkhead.efi=$(BUILD)/bulkhead.efi \
+		bulkhead/attacker.elf=build/guest/attacker.elf bulkhead/exits.elf=build/guest/exits.elf
 
 # What is installed decides what is found above: after `deps` this file is read again.
 run: deps

@@ -130,9 +130,9 @@ const struct cpu_feature cpu_features[] = {
 	{"nmi-exiting", MAKER_INTEL, NEED_ALWAYS, CONTROL(PIN, 3),
 	 "how the hypervisor calls a processor back", NULL, ADVICE_OLD, NULL},
 	{"virtual-nmis", MAKER_INTEL, NEED_BETTER, UNUSED_CONTROL(PIN, 5),
-	 "Bulkhead does not use it yet", "vnmi", ADVICE_OLD, NULL},
+	 "Bulkhead does not use it yet", "vnmi", NULL, NULL},
 	{"preemption-timer", MAKER_INTEL, NEED_BETTER, UNUSED_CONTROL(PIN, 6),
-	 "Bulkhead does not use it yet", "preemption_timer", ADVICE_OLD, NULL},
+	 "Bulkhead does not use it yet", "preemption_timer", NULL, NULL},
 	{"mwait-exiting", MAKER_INTEL, NEED_BETTER, CONTROL(PROCESSOR, 10),
 	 "MWAIT is refused to guests", NULL, ADVICE_OLD, NULL},
 	{"rdpmc-exiting", MAKER_INTEL, NEED_ALWAYS, CONTROL(PROCESSOR, 11),
@@ -194,7 +194,7 @@ const struct cpu_feature cpu_features[] = {
 	{"invept-all", MAKER_INTEL, NEED_ALWAYS, EPT_BIT(26), "and those of all tables at once",
 	 NULL, ADVICE_OLD, NULL},
 	{"invvpid", MAKER_INTEL, NEED_BETTER, EPT_BIT(32), "Bulkhead does not use it yet",
-	 "invvpid", ADVICE_OLD, NULL},
+	 "invvpid", NULL, NULL},
 
 	{"svm", MAKER_AMD, NEED_ALWAYS, CPUID_BIT(ECX, 0x80000001, 2), "AMD-V", NULL, ADVICE_SVM,
 	 NULL},
@@ -209,9 +209,9 @@ const struct cpu_feature cpu_features[] = {
 	 "instruction's length",
 	 NULL, ADVICE_OLD, NULL},
 	{"decode-assists", MAKER_AMD, NEED_BETTER, CPUID_BIT(EDX, SVM_LEAF, 7),
-	 "Bulkhead does not use it yet", NULL, ADVICE_OLD, NULL},
+	 "Bulkhead does not use it yet", NULL, NULL, NULL},
 	{"flush-by-asid", MAKER_AMD, NEED_BETTER, CPUID_BIT(EDX, SVM_LEAF, 6),
-	 "Bulkhead does not use it yet", NULL, ADVICE_OLD, NULL},
+	 "Bulkhead does not use it yet", NULL, NULL, NULL},
 };
 const u32 cpu_feature_count = ARRAY_SIZE(cpu_features);
 

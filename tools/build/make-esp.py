@@ -53,7 +53,8 @@ def make_esp(out, image, conf, files):
 
     mtool("mformat", "-i", volume, "-T", str(sectors), "-h", "255", "-s", "63", "-H", str(PARTITION_START),
           "-v", "BULKHEAD", "-N", "42554c4b", "::")
-    mtool("mmd", "-i", volume, "::/EFI", "::/EFI/BOOT")
+    folders = dict.fromkeys(str(parent) for name, _ in entries for parent in reversed(Path(name).parents) if parent.name)
+    mtool("mmd", "-i", volume, *(f"::/{folder}" for folder in folders))
     for name, path in entries:
         mtool("mcopy", "-i", volume, str(path), f"::/{name}")
     part.rename(out)
