@@ -194,15 +194,17 @@ static bool enable_root(struct iommu_unit *unit) {
 	volatile u8 *rtaddr = unit->registers + VTD_RTADDR;
 	u64 root = (u64)(uintptr_t)vtd_of(unit)->root;
 
-	/* Firmware used scalable mode. No device masters the bus at this moment. */
-	if (vtd_states(unit) & VTD_G_TE && mmio_read64(rtaddr) & VTD_RTADDR_TTM &&
-	    !vtd_command(unit, VTD_G_TE, false))
+	/* Firmware used another mode. No device masters the bus at this moment. */
+	bool gap = vtd_states(unit) & VTD_G_TE && mmio_read64(rtaddr) & VTD_RTADDR_TTM;
+
+	if (gap && !vtd_command(unit, VTD_G_TE, false))
 		return false;
 	mmio_write64(rtaddr, root);
 	/* A unit that no longer knows legacy mode does not keep the pointer. */
 	return vtd_command(unit, VTD_G_SRTP, true) && mmio_read64(rtaddr) == root &&
 	       vtd_invalidate(unit, VTD_INV_CONTEXT | VTD_INV_GLOBAL) &&
-	       vtd_invalidate_iotlb(unit, VTD_INV_GLOBAL, 0);
+	       vtd_invalidate_iotlb(unit, VTD_INV_GLOBAL, 0) &&
+	       (!gap || vtd_command(unit, VTD_G_TE, true));
 }
 
 static bool enable_interrupts(struct iommu_unit *unit) {
