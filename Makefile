@@ -86,21 +86,31 @@ $(BUILD)/gen/guest_tables.h: $(GUEST_TABLES) include/guest.h $(TOOLS)/make-acpi.
 	$(Q)$(TOOLS)/make-acpi.py $(IASL) $(GUEST_ACPI_BASE) $(BUILD)/gen/tables $@ $(GUEST_TABLES)
 
 # What devices do without saying so: rows of text become rows of a table.
-$(BUILD)/gen/quirk_rows.h: pci/quirks.txt pci/quirks.h $(TOOLS)/make-quirks.py
+$(BUILD)/gen/quirk_names.h $(BUILD)/gen/quirk_rows.h &: pci/quirks.txt $(TOOLS)/make-quirks.py
 	$(call say,TABLE,$<)
-	$(Q)$(TOOLS)/make-quirks.py $< pci/quirks.h $@
+	$(Q)$(TOOLS)/make-quirks.py $< $(BUILD)/gen/quirk_names.h $(BUILD)/gen/quirk_rows.h
 
 # What a guest is told of its processor, and which registers of it are its own.
 $(BUILD)/gen/guest_%_rows.h: arch/x86/guest_%.txt $(TOOLS)/make-policy.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-policy.py $* $< $@
 
+# What units and rules say, in words.
+$(BUILD)/gen/reasons.h: pci/reasons.txt $(TOOLS)/make-words.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-words.py $< $@ GROUP
+
+$(BUILD)/gen/%.h: iommu/%.txt $(TOOLS)/make-words.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-words.py $< $@
+
 # What is said of a breach of the file's rules.
 $(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-rules.py $< $@
 
-GENERATED := $(addprefix $(BUILD)/gen/,guest_tables.h guest_cpuid_rows.h guest_msr_rows.h) $(BUILD)/gen/quirk_rows.h $(BUILD)/gen/config_rules.h
+GENERATED := $(addprefix $(BUILD)/gen/,guest_tables.h guest_cpuid_rows.h guest_msr_rows.h config_rules.h quirk_names.h quirk_rows.h \
+	reasons.h vtd_faults.h amdvi_events.h)
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)

@@ -102,7 +102,7 @@ struct pci_function {
 	bool cxl_cache; /* capable of CXL.cache: it knows memory by host addresses */
 	bool phantom_functions; /* switched on: it also uses requester IDs of functions it lacks */
 	u32 config_size; /* 256 or 4096 */
-	u32 quirks; /* enum quirk of pci/quirks.h: what it does without saying so */
+	u32 quirks; /* enum quirk: what it does without saying so */
 	struct pci_bar bars[PCI_BARS + 1];
 	u32 parent; /* index of the bridge above, on a lower bus; NONE on a root bus */
 	u32 physical; /* index of the physical function, for a virtual function; else NONE */

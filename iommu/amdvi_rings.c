@@ -77,17 +77,9 @@ bool amdvi_flush_all(const struct iommu_unit *unit) {
 /* The log's tail may arrive before the record (errata 732 and 733). */
 #define RECORD_SPINS 10000u
 
-/* By the type; section 2.5 has a heading for each. */
+/* Made of amdvi_events.txt. */
 static const char *const type_words[16] = {
-	[AMDVI_EVENT_NONE] = "the unit announced a record and did not write it",
-	[1] = "device table entry is not valid",
-	[3] = "device table cannot be read",
-	[4] = "page table cannot be read",
-	[AMDVI_EVENT_ILLEGAL_COMMAND_ERROR] = "command is not valid",
-	[AMDVI_EVENT_COMMAND_HARDWARE_ERROR] = "command buffer cannot be read",
-	[7] = "device did not answer an invalidation",
-	[8] = "request of a kind that is not allowed",
-	[9] = "page request is not allowed",
+#include "amdvi_events.h"
 };
 
 /* Table of section 2.5.3. */

@@ -6,29 +6,9 @@
 #define REASON_INTERRUPT_FIRST 0x20
 #define REASON_INTERRUPT_LAST 0x2f
 
+/* Made of vtd_faults.txt. */
 static const char *const reasons[] = {
-	[0x01] = "no root entry for the bus",
-	[0x02] = "blocked: not in any domain",
-	[0x03] = "context entry not valid",
-	[0x04] = "address beyond the domain's width",
-	[0x05] = "no write access to the page",
-	[0x06] = "no read access to the page",
-	[0x07] = "page table cannot be read",
-	[0x08] = "root table cannot be read",
-	[0x09] = "context table cannot be read",
-	[0x0a] = "reserved bits set in the root entry",
-	[0x0b] = "reserved bits set in the context entry",
-	[0x0c] = "reserved bits set in a page table entry",
-	[0x0d] = "translated or translation request not allowed",
-	[0x20] = "reserved bits set in the interrupt request",
-	[0x21] = "interrupt index beyond the table",
-	[0x22] = "blocked: interrupt entry not in use",
-	[0x23] = "interrupt table cannot be read",
-	[0x24] = "reserved bits set in the interrupt entry",
-	[0x25] = "blocked: interrupt request not in remappable format",
-	[0x26] = "blocked: interrupt entry of another device",
-	[0x27] = "posted-interrupt descriptor cannot be read",
-	[0x28] = "reserved bits set in the posted-interrupt descriptor",
+#include "vtd_faults.h"
 };
 
 static volatile u8 *record_registers(const struct iommu_unit *unit, u32 index) {

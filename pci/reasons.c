@@ -3,33 +3,11 @@
 #include "scan.h"
 #include "text.h"
 
-/*
- * How a reason is told. "@" is the function to blame, "!" the state of its ACS, "<" the first of the two
- * functions that a reason is about, and ">" the second.
- */
+/* Made of reasons.txt. */
 static const struct wording {
 	const char *name, *words;
 } wordings[] = {
-	[GROUP_ACS_MISSING] = {"acs-missing", "port @!: requests below it may turn round there"},
-	[GROUP_SWITCH_PEERS] = {"switch-peers",
-				"switch port @!: requests below it may go straight to the "
-				"switch's other ports (Linux overlooks this)"},
-	[GROUP_BRIDGE] = {"bridge",
-			  "bridge @ hides who sends: what is behind it shares a bus and a "
-			  "requester ID"},
-	[GROUP_MULTIFUNCTION] = {"multifunction",
-				 "< to > are functions of one device: those without ACS may reach "
-				 "each other inside it"},
-	[GROUP_ALIAS] = {"alias", "< and > send with one requester ID"},
-	[GROUP_REAL_DMA] = {"real-dma", "requests from behind controller @ carry its requester ID"},
-	[GROUP_RESERVED_MEMORY] = {"reserved-memory",
-				   "< and > have memory in common that firmware reserves for them "
-				   "(Linux allows this)"},
-	[GROUP_VIRTUAL_FUNCTION] = {"virtual-function",
-				    "virtual function @!: it may reach its physical function"},
-	[GROUP_TRUSTED_PORT] = {"trusted-port",
-				"port @!: the file trusts it, so only what is directly below "
-				"goes with it"},
+#include "reasons.h"
 };
 
 const char *group_rule_name(enum group_rule rule) {

@@ -9,15 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "build" / "make-quirks.py"
-HEADER = """enum quirk {
-	QUIRK_ISOLATES = 1 << 0,
-	QUIRK_OPEN =
-		1 << 1,
-	QUIRK_NO_FLR = 1 << 2,
-	QUIRK_BOTH = 3 << 0,
-};"""
-# One row for each quirk, so that a test's own rows decide.
-BASE = """1000 0001 - isolates   linux:a words
+# A declaration and one row for each quirk, so that a test's own rows decide.
+NAMES = "* isolates words\n* open words\n* no-flr words\n"
+BASE = NAMES + """1000 0001 - isolates   linux:a words
 1000 0002 - open       linux:a words
 1000 0003 - no-flr     linux:a words
 """
@@ -33,15 +27,15 @@ def tool():
 
 
 def errors(tool, rows):
-    return tool.compile_rows(BASE + rows, HEADER)[1]
+    return tool.compile_rows(BASE + rows)[2]
 
 
 def test_rows_are_sorted_and_named(tool):
-    rows, wrong = tool.compile_rows(
+    names, rows, wrong = tool.compile_rows(
         BASE + "# words\n\n"
         "0fff 00ff-0100 class=0300 open linux:b more words\n"
-        "1000 any root-port open linux:b words\n2000 0001 subsystem=1234:abcd no-flr spec:b words\n", HEADER)
-    assert not wrong
+        "1000 any root-port open linux:b words\n2000 0001 subsystem=1234:abcd no-flr spec:b words\n")
+    assert not wrong and names == ["isolates", "open", "no-flr"]
     assert rows[0] == "{0x0fff, 0x00ff, 0x0100, IF_CLASS, 0x0300, QUIRK_OPEN},"
     assert rows[1] == "{0x1000, 0x0000, 0xffff, IF_TYPE, PCIE_ROOT_PORT, QUIRK_OPEN},"
     assert rows[-1] == "{0x2000, 0x0001, 0x0001, IF_SUBSYSTEM, 0x1234abcd, QUIRK_NO_FLR},"
@@ -57,12 +51,14 @@ def test_rows_are_sorted_and_named(tool):
     ("8086 1000 sometimes isolates linux:a x", "condition sometimes"),
     ("8086 1000 class=03 isolates linux:a x", "condition class=03"),
     ("8086 1000 - hovers linux:a x", "quirk hovers"),
-    ("8086 1000 - both linux:a x", "quirk both"),
+    ("* open words", "declared once"),
+    ("* Open words", "declared once"),
+    ("* silent", "declared once"),
     ("8086 1000 - isolates hearsay x", "source hearsay"),
 ])
 def test_bad_rows(tool, row, words):
     wrong = errors(tool, row + "\n")
-    assert len(wrong) == 1 and wrong[0][0] == 4 and words in wrong[0][1]
+    assert len(wrong) == 1 and wrong[0][0] == 7 and words in wrong[0][1]
 
 
 def test_rows_that_disagree(tool):
@@ -83,20 +79,21 @@ def test_rows_that_disagree(tool):
 
 
 def test_quirk_without_a_row(tool):
-    assert tool.compile_rows("", HEADER)[1] == [(0, f"no row has quirk {name}") for name in
+    assert tool.compile_rows(NAMES)[2] == [(0, f"no row has quirk {name}") for name in
                                                 ("isolates", "no-flr", "open")]
 
 
 def test_every_error_in_one_pass(tmp_path):
-    rows, header, out = tmp_path / "rows.txt", tmp_path / "quirks.h", tmp_path / "gen" / "rows.h"
-    header.write_text(HEADER)
+    rows, names, out = tmp_path / "rows.txt", tmp_path / "gen" / "names.h", tmp_path / "gen" / "rows.h"
     rows.write_text(BASE + "8086\n8086 1000 - hovers linux:a x\n")
-    run = subprocess.run([TOOL, rows, header, out], capture_output=True, text=True)
-    assert run.returncode == 1 and not out.exists()
-    assert f"{rows}:4: a row has" in run.stderr and f"{rows}:5: quirk hovers" in run.stderr
+    run = subprocess.run([TOOL, rows, names, out], capture_output=True, text=True)
+    assert run.returncode == 1 and not out.exists() and not names.exists()
+    assert f"{rows}:7: a row has" in run.stderr and f"{rows}:8: quirk hovers" in run.stderr
 
 
 def test_the_table_itself(tool):
-    rows, wrong = tool.compile_rows((ROOT / "pci" / "quirks.txt").read_text(),
-                                    (ROOT / "pci" / "quirks.h").read_text())
+    names, rows, wrong = tool.compile_rows((ROOT / "pci" / "quirks.txt").read_text())
     assert not wrong and rows == sorted(rows, key=lambda row: row[:16])  # vendor and first device
+    assert f"\tQUIRK_{names[-1].upper().replace('-', '_')} = 1 << {len(names) - 1}," in tool.enumeration(names)
+    aliases, = [line for line in tool.enumeration(names) if "QUIRK_ALIASES" in line]
+    assert aliases.count("QUIRK_ALIAS_") == sum(name.startswith("alias-") for name in names) > 1

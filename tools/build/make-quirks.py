@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make-quirks.py QUIRKS.txt QUIRKS.h OUT
+"""make-quirks.py QUIRKS.txt NAMES.h ROWS.h
 
-The rows of pci/quirks.txt as initializers for pci/quirks.c, sorted by vendor and device. Names of
-quirks are those of enum quirk in QUIRKS.h. Says everything that is wrong with the rows, in one pass.
+The quirks of pci/quirks.txt as `enum quirk`, with QUIRK_ALIASES for all whose name begins with alias-; and its rows as
+initializers for pci/quirks.c, sorted by vendor and device. Says everything that is wrong with them, in one pass.
 """
 import re
 import sys
@@ -69,7 +69,7 @@ def read_row(number, line, names, complain):
     first, last = ANY if not match else (int(match[1], 16), int(match[2] or match[1], 16))
     check(first <= last, f"devices {devices} end before they begin")
     check(condition_code(condition), f"condition {condition} is not known")
-    check(quirk in names, f"quirk {quirk} is not in enum quirk")
+    check(quirk in names, f"quirk {quirk} is not declared")
     check(re.fullmatch(r"[a-z0-9-]+:\S+", source), f"source {source} is not KIND:NAME")
     return Row(number, int(vendor, 16), first, last, condition, quirk) if good else None
 
@@ -99,40 +99,57 @@ def check_pair(a, b, complain):
         complain(b.line, f"{b.quirk} contradicts {a.quirk} in line {a.line}")
 
 
-def compile_rows(text, header):
-    """Initializers, one a line, and what is wrong, as (line, words)."""
-    errors, rows = [], []
+def macro(name):
+    return "QUIRK_" + name.upper().replace("-", "_")
+
+
+def compile_rows(text):
+    """Names, initializers, one a line, and what is wrong, as (line, words)."""
+    errors, rows, names = [], [], []
 
     def complain(line, words):
         errors.append((line, words))
 
-    names = {name.lower().replace("_", "-") for name in re.findall(r"\bQUIRK_(\w+) =\s*1u? <<", header)}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
+            continue
+        if line.startswith("*"):
+            match = re.fullmatch(r"\* ([a-z0-9]+(?:-[a-z0-9]+)*) +\S.*", line)
+            if not match or match[1] in names:
+                complain(number, "a quirk is declared once, as `* NAME words`")
+            else:
+                names.append(match[1])
             continue
         row = read_row(number, line, names, complain)
         if row:
             rows.append(row)
-    for name in sorted(names - {row.quirk for row in rows}):
+    for name in sorted(set(names) - {row.quirk for row in rows}):
         complain(0, f"no row has quirk {name}")
     for a, b in combinations(rows, 2):
         check_pair(a, b, complain)
     rows.sort(key=lambda row: (row.vendor, row.first, row.last))
-    return [f"{{0x{r.vendor:04x}, 0x{r.first:04x}, 0x{r.last:04x}, {', '.join(condition_code(r.condition))}, "
-            f"QUIRK_{r.quirk.upper().replace('-', '_')}}}," for r in rows], sorted(errors)
+    return names, [f"{{0x{r.vendor:04x}, 0x{r.first:04x}, 0x{r.last:04x}, {', '.join(condition_code(r.condition))}, {macro(r.quirk)}}},"
+                   for r in rows], sorted(errors)
+
+
+def enumeration(names):
+    aliases = " | ".join(macro(name) for name in names if name.startswith("alias-")) or "0"
+    return ["#pragma once", "enum quirk {", *(f"\t{macro(name)} = 1 << {bit}," for bit, name in enumerate(names)),
+            f"\tQUIRK_ALIASES = {aliases},", "};"]
 
 
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    source, header, out = map(Path, sys.argv[1:])
-    rows, errors = compile_rows(source.read_text(encoding="utf-8"), header.read_text(encoding="utf-8"))
+    source, *outs = map(Path, sys.argv[1:])
+    names, rows, errors = compile_rows(source.read_text(encoding="utf-8"))
     for line, words in errors:
         print(f"{source}:{line}: {words}", file=sys.stderr)
     if errors:
         sys.exit(1)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("/* SPDX-License-Identifier: Apache-2.0 */\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    for out, lines in zip(outs, (enumeration(names), rows)):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text("\n".join(["/* SPDX-License-Identifier: Apache-2.0 */", *lines]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
