@@ -5,17 +5,7 @@
 
 /* What generic code knows of a virtual processor and of guest memory. */
 
-enum gpr {
-	GPR_RAX,
-	GPR_RCX,
-	GPR_RDX,
-	GPR_RBX,
-	GPR_RSP,
-	GPR_RBP,
-	GPR_RSI,
-	GPR_RDI,
-	GPR_COUNT = 16,
-};
+enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_COUNT = 16 };
 
 /* Attributes as in a descriptor: type 3:0, S 4, DPL 6:5, P 7, AVL 8, L 9, D/B 10, G 11. */
 struct segment {

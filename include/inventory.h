@@ -43,10 +43,7 @@ struct ioapic_info {
 	u16 source_id; /* requester ID of its interrupts */
 };
 
-enum iommu_kind {
-	IOMMU_VTD,
-	IOMMU_AMDVI,
-};
+enum iommu_kind { IOMMU_VTD, IOMMU_AMDVI };
 
 /* One remapping unit: a DRHD, or the IVHD of highest type for one IOMMU. */
 struct unit_info {

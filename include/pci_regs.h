@@ -50,10 +50,7 @@ enum pci_command_bit {
 	PCI_COMMAND_INTX_DISABLE = 1 << 10,
 };
 
-enum pci_status_bit {
-	PCI_STATUS_INTX = 1 << 3,
-	PCI_STATUS_CAPABILITIES = 1 << 4,
-};
+enum pci_status_bit { PCI_STATUS_INTX = 1 << 3, PCI_STATUS_CAPABILITIES = 1 << 4 };
 
 /* Base address registers. */
 #define PCI_BAR_IO 0x1u

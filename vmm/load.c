@@ -173,8 +173,7 @@ void load_write_map(struct load *load, u64 to, u32 skip, u32 stride) {
 static void enter_protected_mode(struct load *load, struct vcpu_state *state) {
 	/* Descriptors: base 0, limit 4 GiB, and the attributes that the hidden parts below have. */
 	static const u64 gdt[] = {
-		[HANDOVER_CODE_32 / 8] = 0x00cf9b000000ffff,
-		[HANDOVER_CODE_64 / 8] = 0x00af9b000000ffff,
+		[HANDOVER_CODE / 8] = 0x00cf9b000000ffff,
 		[HANDOVER_DATA / 8] = 0x00cf93000000ffff,
 	};
 
@@ -189,7 +188,7 @@ static void enter_protected_mode(struct load *load, struct vcpu_state *state) {
 	for (u32 i = SEG_ES; i <= SEG_GS; i++)
 		state->segments[i] =
 			(struct segment){HANDOVER_DATA, SEGMENT_DATA_32, UINT32_MAX, 0};
-	state->segments[SEG_CS].selector = HANDOVER_CODE_32;
+	state->segments[SEG_CS].selector = HANDOVER_CODE;
 	state->segments[SEG_CS].attributes = SEGMENT_CODE_32;
 	load_write(load, HANDOVER_GDT, gdt, sizeof(gdt));
 }

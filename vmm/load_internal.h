@@ -12,14 +12,12 @@
 #define HANDOVER_INFO 0x10000u /* zero page, start info, Multiboot information */
 #define HANDOVER_MEMORY_MAP 0x11000u
 #define HANDOVER_GDT 0x13000u
-#define HANDOVER_PAGE_TABLES 0x14000u
 #define HANDOVER_CMDLINE 0x20000u
 #define HANDOVER_CMDLINE_SIZE 0x10000u
 #define HANDOVER_END 0x30000u
 
-/* Selectors in the table at HANDOVER_GDT; the last two are those that Linux asks for. */
-#define HANDOVER_CODE_32 0x08
-#define HANDOVER_CODE_64 0x10
+/* Selectors in the table at HANDOVER_GDT: those that Linux asks for. */
+#define HANDOVER_CODE 0x10
 #define HANDOVER_DATA 0x18
 
 /* Images and what comes with them lie where 32-bit code can reach them. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linux bzImage, entered by the 64-bit boot protocol (Linux: Documentation/arch/x86/boot.rst). */
+/*
+ * Linux bzImage, entered by the 32-bit boot protocol (Linux: Documentation/arch/x86/boot.rst), which kernels of both
+ * widths have: in the state that every other protocol begins in, without page tables of ours.
+ */
 #include "load_internal.h"
-#include "x86.h"
 
 #define SETUP_SECTOR 512
 #define SETUP_SECTORS_DEFAULT 4
@@ -10,9 +12,7 @@
 #define HEADER_MAGIC 0x53726448 /* HdrS */
 #define PROTOCOL_2_12 0x020c
 #define LOADFLAGS_LOADED_HIGH BIT(0)
-#define XLF_KERNEL_64 BIT(0)
 #define LOADER_UNKNOWN 0xff
-#define ENTRY_64 0x200 /* from where the kernel is loaded */
 
 /*
  * The zero page up to its memory map (Linux: zero-page.rst). The setup header, from setup_sects on,
@@ -50,15 +50,6 @@ _Static_assert(PARAMS_OFFSET(e820_table) == 0x2d0, "zero page");
 
 #define E820_ENTRY_SIZE 20
 
-/* Identity map of the first 4 GiB: PML4, PDPT, four page directories of 2 MiB pages. */
-#define PAGE_TABLE_ENTRIES 512
-#define PDPT_ENTRIES (LOAD_LIMIT / GIB)
-#define PDPT (HANDOVER_PAGE_TABLES + PAGE_SIZE)
-#define DIRECTORIES (PDPT + PAGE_SIZE)
-#define ENTRY_PRESENT_WRITABLE 0x3
-#define ENTRY_LARGE_PAGE BIT(7)
-_Static_assert(DIRECTORIES + PDPT_ENTRIES * PAGE_SIZE <= HANDOVER_CMDLINE, "page tables fit");
-
 bool image_is_linux(struct image image) {
 	u16 boot_flag;
 	u32 header;
@@ -84,9 +75,8 @@ static bool read_header(struct image image, struct boot_params *params) {
 static bool check_header(struct load *load, const struct boot_params *params) {
 	u64 alignment = params->kernel_alignment, cmdline = strlen(load->request->cmdline);
 
-	if (params->version < PROTOCOL_2_12 || !(params->xloadflags & XLF_KERNEL_64) ||
-	    !(params->loadflags & LOADFLAGS_LOADED_HIGH))
-		return load_refuse(load, "a Linux image without a 64-bit entry (protocol %u.%u)",
+	if (params->version < PROTOCOL_2_12 || !(params->loadflags & LOADFLAGS_LOADED_HIGH))
+		return load_refuse(load, "a Linux image of an old boot protocol (%u.%u, not 2.12)",
 				   params->version >> 8, params->version & 0xff);
 	/* A power of two is aligned to itself. */
 	if (alignment < PAGE_SIZE || !IS_ALIGNED(alignment, alignment) ||
@@ -113,15 +103,6 @@ static u64 place_kernel(struct load *load, const struct boot_params *params, u64
 	return params->pref_address;
 }
 
-/* COUNT entries from TO: FIRST, and each STEP more than the one before. */
-static void fill_table(struct load *load, u64 to, u64 count, u64 first, u64 step) {
-	for (u64 i = 0; i < count; i++) {
-		u64 entry = (first + i * step) | ENTRY_PRESENT_WRITABLE;
-
-		load_write(load, to + i * sizeof(entry), &entry, sizeof(entry));
-	}
-}
-
 static void linux_handover(struct load *load, struct vcpu_state *state) {
 	const struct load_request *request = load->request;
 	struct boot_params params;
@@ -135,20 +116,10 @@ static void linux_handover(struct load *load, struct vcpu_state *state) {
 	params.ramdisk_image = (u32)load->initrd;
 	params.ramdisk_size = (u32)request->initrd.size;
 	params.setup_data = 0;
-	state->cr0 |= CR0_PG | CR0_NE;
-	state->cr3 = HANDOVER_PAGE_TABLES;
-	state->cr4 = CR4_PAE;
-	state->efer = EFER_LME | EFER_LMA;
-	state->segments[SEG_CS].selector = HANDOVER_CODE_64;
-	state->segments[SEG_CS].attributes = SEGMENT_CODE_64;
 	state->gpr[GPR_RSI] = HANDOVER_INFO;
 	load_write(load, HANDOVER_INFO, &params, sizeof(params));
 	load_write_map(load, HANDOVER_INFO + PARAMS_OFFSET(e820_table), LOAD_MAP_WITHOUT_SIZE,
 		       E820_ENTRY_SIZE);
-	fill_table(load, HANDOVER_PAGE_TABLES, 1, PDPT, 0);
-	fill_table(load, PDPT, PDPT_ENTRIES, DIRECTORIES, PAGE_SIZE);
-	fill_table(load, DIRECTORIES, PDPT_ENTRIES * PAGE_TABLE_ENTRIES, ENTRY_LARGE_PAGE,
-		   LARGE_PAGE_SIZE);
 }
 
 bool linux_plan(struct load *load) {
@@ -167,7 +138,7 @@ bool linux_plan(struct load *load) {
 	/* What follows is a signature for firmware. The last unit need not be complete. */
 	if (segment.offset < image.size)
 		segment.file_size = min_u64(told, image.size - segment.offset);
-	if (segment.file_size <= ENTRY_64 || told - segment.file_size >= SYSSIZE_UNIT)
+	if (segment.file_size == 0 || told - segment.file_size >= SYSSIZE_UNIT)
 		return load_refuse(load, "the Linux image is cut off at %#lx bytes", image.size);
 	/* Room for what the kernel uses before it knows the memory map; it clears that itself. */
 	segment.memory_size = max_u64(params.init_size, segment.file_size);
@@ -175,7 +146,7 @@ bool linux_plan(struct load *load) {
 	if (!load_add(load, segment))
 		return false;
 	load->segments[0].memory_size = segment.file_size;
-	load->entry = load->base + ENTRY_64;
+	load->entry = load->base;
 	load->handover = linux_handover;
 	load->initrd_limit = params.initrd_addr_max + 1ull;
 	return true;
