@@ -154,12 +154,16 @@ enum partition_state {
 	PARTITION_STOPPED, /* it will not be started again */
 };
 
+/* What a person wants of it, whatever the file says. */
+enum partition_order { ORDER_NONE, ORDER_START, ORDER_STOP, ORDER_RESTART };
+
 #define PARTITION_PHASES 8
 
 struct partition {
 	const struct partition_plan *plan;
 	u32 index;
 	volatile enum partition_state state;
+	volatile enum partition_order order;
 	const char *volatile failure; /* why it failed; NULL: it did not */
 	char failure_text[128];
 	volatile u32 vcpus_running;
@@ -193,6 +197,7 @@ struct machine {
 	struct spinlock iommu_lock;
 	struct partition *partitions; /* one for each of the plan */
 	struct cpu *monitor; /* NULL: every processor belongs to a partition */
+	struct partition *volatile attached; /* that is typed into; NULL: commands are */
 	u64 ecam_base; /* where guests see their configuration space */
 	u32 partitions_left; /* that have not stopped */
 };
@@ -237,6 +242,10 @@ void partition_finish(struct partition *partition);
 /* Stops it with words; the first ones count. Returns false. */
 __attribute__((format(printf, 2, 3))) bool partition_fail(struct partition *partition,
 							  const char *format, ...);
+/* On the monitor processor. */
+void partition_order(struct partition *partition, enum partition_order order);
+/* Takes what was typed at the machine's console (vmm/commands.c). */
+void commands_poll(void);
 /* The guest's mark: 1 begins a measured phase, 2 ends it. */
 void partition_mark(struct vcpu *vcpu, u8 value);
 struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id);
@@ -246,8 +255,9 @@ void guest_memory_plan(struct partition *p, const struct inventory *inventory, u
 u64 guest_ecam_base(const struct inventory *inventory);
 /* Masks every pin of a real IO-APIC whose registers are mapped. */
 void ioapic_mask_all(u64 base);
-/* Reads and reports every fault record. */
+/* Reads and reports every fault record; a command: reports the last ones again. */
 void faults_drain(void);
+void faults_list(struct partition *unused);
 /* The same now and then, on machines without a processor for it. */
 void faults_poll(void);
 _Noreturn void monitor_loop(struct cpu *cpu);
@@ -258,8 +268,13 @@ void machine_idle(void);
 
 /* One line, with "bulkhead: " in front and a newline behind. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
-/* One line of a partition. */
-void console_partition_line(const char *name, const char *line, u32 length);
+/*
+ * A piece of a line, and its END, of partition NAME, or (NULL) of the person who types commands. Whoever else
+ * has begun a line meanwhile has it ended.
+ */
+void console_text(const char *name, const char *text, u32 length, bool end);
+/* What has been typed; -1: nothing. */
+int console_read(void);
 /* Bytes as they are. */
 extern struct text_sink console;
 void console_init(u16 port);

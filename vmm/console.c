@@ -6,10 +6,13 @@
 
 #define UART_DATA 0
 #define UART_INTERRUPT_ENABLE 1
+#define UART_FIFO_CONTROL 2
 #define UART_LINE_CONTROL 3
 #define UART_MODEM_CONTROL 4
 #define UART_LINE_STATUS 5
+#define LINE_STATUS_DATA BIT(0)
 #define LINE_STATUS_EMPTY BIT(5)
+#define FIFO_ENABLE 1
 #define LINE_8N1 3
 #define MODEM_DTR_RTS 3
 #define ABSENT 0xff
@@ -19,6 +22,9 @@ static u16 serial_port;
 static struct text_sink *screen;
 static enum log_kind speaker; /* whose output this is */
 static struct spinlock lock;
+/* Whether a line has been begun and not ended, and by whom: a partition's name, or NULL for typed commands. */
+static bool begun;
+static const char *writer;
 
 static void serial_byte(u8 byte) {
 	for (u32 i = 0; i < SEND_SPINS; i++) {
@@ -55,6 +61,7 @@ void console_init(u16 port) {
 	if (!port)
 		return;
 	port_write8(port + UART_INTERRUPT_ENABLE, 0);
+	port_write8(port + UART_FIFO_CONTROL, FIFO_ENABLE);
 	port_write8(port + UART_LINE_CONTROL, LINE_8N1);
 	port_write8(port + UART_MODEM_CONTROL, MODEM_DTR_RTS);
 }
@@ -63,11 +70,25 @@ void console_set_screen(struct text_sink *sink) {
 	screen = sink;
 }
 
+int console_read(void) {
+	u8 status = serial_port ? port_read8(serial_port + UART_LINE_STATUS) : ABSENT;
+
+	return status != ABSENT && status & LINE_STATUS_DATA ? port_read8(serial_port + UART_DATA)
+							     : -1;
+}
+
+static void end_line(void) {
+	if (begun)
+		text_print(&console, "\n");
+	begun = false;
+}
+
 void say(const char *format, ...) {
 	va_list arguments;
 
 	va_start(arguments, format);
 	spin_lock(&lock);
+	end_line();
 	text_print(&console, "bulkhead: ");
 	text_print_list(&console, format, arguments);
 	text_print(&console, "\n");
@@ -75,11 +96,17 @@ void say(const char *format, ...) {
 	va_end(arguments);
 }
 
-void console_partition_line(const char *name, const char *line, u32 length) {
+void console_text(const char *name, const char *text, u32 length, bool end) {
 	spin_lock(&lock);
-	speaker = LOG_PARTITIONS;
-	text_print(&console, "[%s] %.*s\n", name, (int)length, line);
+	speaker = name ? LOG_PARTITIONS : LOG_OWN;
+	if (!begun || writer != name) {
+		end_line();
+		text_print(&console, name ? "[%s] " : "bulkhead: > ", name);
+	}
+	text_print(&console, end ? "%.*s\n" : "%.*s", (int)length, text);
 	speaker = LOG_OWN;
+	begun = !end;
+	writer = name;
 	spin_unlock(&lock);
 }
 

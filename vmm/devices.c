@@ -111,10 +111,12 @@ void uart_output(struct uart *uart, u8 byte) {
 	struct partition *p = container_of(uart, struct partition, uart);
 
 	/* Terminal sequences could forge lines of the hypervisor or of others. */
+	bool shown = byte >= ' ' || byte == '\t' || (byte == '\b' && p == machine.attached);
+
 	if (byte != '\n' && byte != '\r')
-		p->line[p->line_length++] = byte < ' ' && byte != '\t' ? '?' : (char)byte;
+		p->line[p->line_length++] = shown ? (char)byte : '?';
 	if (byte == '\n' || p->line_length == sizeof(p->line)) {
-		console_partition_line(p->plan->name, p->line, p->line_length);
+		console_text(p->plan->name, p->line, p->line_length, true);
 		p->line_length = 0;
 	}
 }

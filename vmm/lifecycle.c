@@ -63,25 +63,48 @@ bool partition_fail(struct partition *p, const char *format, ...) {
 	return false;
 }
 
-static void wake_others(const struct partition *p) {
+/* False: a processor of it is missing. */
+static bool begin_again(struct partition *p) {
 	for (u32 i = 0; i < p->vcpu_count; i++)
-		cpu_wake(p->vcpus[i].cpu);
-}
-
-/* A partition that fails again and again waits longer each time: it must not keep the console busy. */
-static void begin_again(struct partition *p) {
-	say("partition %s: restarting", p->plan->name);
-	cpu_delay(RESTART_DELAY_MS * (u32)min_u64(p->round, RESTART_DELAYS_MAX));
+		if (!p->vcpus[i].cpu->online)
+			return false;
 	p->failure = NULL;
 	p->failure_text[0] = 0;
 	p->phases = 0;
-	for (u32 i = 0; i < p->vcpu_count; i++) {
+	for (u32 i = 0; i < p->vcpu_count; i++)
 		p->vcpus[i].requests = 0;
-		p->vcpus_running += p->vcpus[i].cpu->online;
-	}
+	p->vcpus_running = p->vcpu_count;
+	p->order = ORDER_NONE;
 	p->state = PARTITION_LOADING;
 	__atomic_add_fetch(&p->round, 1, __ATOMIC_SEQ_CST);
-	wake_others(p);
+	for (u32 i = 0; i < p->vcpu_count; i++)
+		cpu_wake(p->vcpus[i].cpu);
+	return true;
+}
+
+void partition_order(struct partition *p, enum partition_order order) {
+	if (p->state == PARTITION_STOPPED && order != ORDER_STOP) {
+		__atomic_add_fetch(&machine.partitions_left, 1, __ATOMIC_SEQ_CST);
+		if (!begin_again(p))
+			__atomic_sub_fetch(&machine.partitions_left, 1, __ATOMIC_SEQ_CST);
+	} else if (p->state != PARTITION_STOPPED && order != ORDER_START) {
+		p->order = order;
+		partition_stop(p, NULL);
+	} else {
+		say("partition %s is %s already", p->plan->name,
+		    order == ORDER_START ? "started" : "stopped");
+	}
+}
+
+/* By the order, else by the file. One that fails again and again waits longer each time: it must not keep the console busy. */
+static bool is_wanted_again(const struct partition *p) {
+	if (p->order != ORDER_NONE)
+		return p->order == ORDER_RESTART;
+	if (p->plan->restart == RESTART_NEVER ||
+	    (p->plan->restart == RESTART_ON_FAILURE && !p->failure))
+		return false;
+	cpu_delay(RESTART_DELAY_MS * (u32)min_u64(p->round, RESTART_DELAYS_MAX));
+	return true;
 }
 
 /* Devices first: from here on nothing that the partition owned can reach memory or interrupt. */
@@ -98,13 +121,12 @@ void partition_finish(struct partition *p) {
 	statistics_print(p);
 	say("partition %s: %s%s", p->plan->name, p->failure ? "failed: " : "stopped",
 	    p->failure ? p->failure : "");
-	if (p->plan->restart == RESTART_ALWAYS ||
-	    (p->plan->restart == RESTART_ON_FAILURE && p->failure)) {
-		begin_again(p);
-		return;
+	if (is_wanted_again(p)) {
+		say("partition %s: restarting", p->plan->name);
+		if (begin_again(p))
+			return;
 	}
 	p->state = PARTITION_STOPPED;
-	wake_others(p);
 	if (!__atomic_sub_fetch(&machine.partitions_left, 1, __ATOMIC_SEQ_CST))
 		machine_idle();
 }

@@ -109,11 +109,11 @@ _Noreturn void machine_start(void) {
 	panic("%s", reason.data);
 }
 
-static void run_partition(struct cpu *cpu) {
+static _Noreturn void run_partition(struct cpu *cpu) {
 	struct vcpu *vcpu = cpu->vcpu;
 	struct partition *p = vcpu->partition;
 
-	while (p->state != PARTITION_STOPPED) {
+	for (;;) {
 		u32 round = p->round;
 
 		cpu_drain_apic(cpu);
@@ -123,7 +123,7 @@ static void run_partition(struct cpu *cpu) {
 		cpu_drain_apic(cpu);
 		if (!__atomic_sub_fetch(&p->vcpus_running, 1, __ATOMIC_SEQ_CST))
 			partition_finish(p);
-		while (p->round == round && p->state != PARTITION_STOPPED)
+		while (p->round == round)
 			cpu_idle(cpu);
 	}
 }

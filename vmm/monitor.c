@@ -4,12 +4,20 @@
 
 /* Fault records, and the processor that looks after them when the file leaves one free. */
 
-#define MONITOR_PERIOD_MS 20
+#define MONITOR_PERIOD_MS 5 /* a terminal sends 16 bytes, which fit into its FIFO, in less than 2 */
+#define FAULTS_KEPT 32
 #define FAULTS_SHOWN 10
 #define DRAIN_PERIOD_MS 20
 
 static const char *const access_names[] = {"dma-read", "dma-write", "interrupt"};
 _Static_assert(FAULT_DMA_READ == 0 && FAULT_INTERRUPT == 2, "order of the names");
+
+/* The last ones, and whose they were. */
+static struct kept_fault {
+	const struct partition *partition;
+	struct iommu_fault fault;
+} kept[FAULTS_KEPT];
+static u64 kept_count;
 
 static struct partition *owner_of(u32 function) {
 	u32 group = boot.inventory.functions[function].group;
@@ -60,16 +68,20 @@ static void throttle(u32 function) {
 	    ADDRESS(f->address), FAULTS_SHOWN);
 }
 
+static void tell(const struct partition *p, const struct iommu_fault *fault) {
+	say("fault: partition %s device %s %s 0x%016lx: %s", p ? p->plan->name : "none",
+	    ADDRESS(fault->requester), access_names[fault->access], fault->address, fault->reason);
+}
+
 static void report(void *context, const struct iommu_fault *fault) {
 	u32 function = requester_of(fault->requester);
 	struct partition *p = function == NONE ? NULL : owner_of(function);
 	u32 count = count_of(function, fault);
 
 	(void)context;
+	kept[kept_count++ % FAULTS_KEPT] = (struct kept_fault){p, *fault};
 	if (count <= FAULTS_SHOWN)
-		say("fault: partition %s device %s %s 0x%016lx: %s", p ? p->plan->name : "none",
-		    ADDRESS(fault->requester), access_names[fault->access], fault->address,
-		    fault->reason);
+		tell(p, fault);
 	if (count == FAULTS_SHOWN && function == NONE)
 		say("fault: further faults of unknown devices are not shown");
 	else if (count == FAULTS_SHOWN)
@@ -81,6 +93,15 @@ static void report(void *context, const struct iommu_fault *fault) {
 void faults_drain(void) {
 	spin_lock(&machine.iommu_lock);
 	iommu_drain_faults(&boot.iommu, report, NULL);
+	spin_unlock(&machine.iommu_lock);
+}
+
+void faults_list(struct partition *unused) {
+	(void)unused;
+	spin_lock(&machine.iommu_lock);
+	for (u64 i = kept_count - min_u64(kept_count, FAULTS_KEPT); i < kept_count; i++)
+		tell(kept[i % FAULTS_KEPT].partition, &kept[i % FAULTS_KEPT].fault);
+	say("%lu faults so far", kept_count);
 	spin_unlock(&machine.iommu_lock);
 }
 
@@ -98,6 +119,7 @@ _Noreturn void monitor_loop(struct cpu *cpu) {
 	apic_timer_calibrate();
 	for (;;) {
 		faults_drain();
+		commands_poll();
 		cpu_idle_for(cpu, MONITOR_PERIOD_MS);
 	}
 }

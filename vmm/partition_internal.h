@@ -11,7 +11,7 @@ void guest_memory_clear(struct partition *p);
 bool partition_load(struct partition *p, struct vcpu_state *state);
 
 /* vmm/statistics.c */
-void statistics_print(const struct partition *p);
+void statistics_print(struct partition *p);
 
 /* vmm/ownership.c: taking is all or a failed partition; giving back undoes what was taken. */
 bool take_groups(struct partition *p);

@@ -19,7 +19,7 @@ static void print_counts(const u64 *exits, char *line, size_t size) {
 		text_print(&buffer.sink, " %s %lu", exit_names[i], exits[i]);
 }
 
-void statistics_print(const struct partition *p) {
+void statistics_print(struct partition *p) {
 	char line[320];
 
 	for (u32 phase = 0; phase < p->phases; phase++) {
