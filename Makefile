@@ -95,6 +95,11 @@ $(BUILD)/gen/guest_%_rows.h: arch/x86/guest_%.txt $(TOOLS)/make-policy.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-policy.py $* $< $@
 
+# Instructions that are carried out for guests, and what devices are called.
+$(BUILD)/gen/%.h: vmm/%.txt $(TOOLS)/make-rows.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-rows.py $< $@
+
 # What units and rules say, in words.
 $(BUILD)/gen/reasons.h: pci/reasons.txt $(TOOLS)/make-words.py
 	$(call say,TABLE,$<)
@@ -110,7 +115,7 @@ $(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
 	$(Q)$(TOOLS)/make-rules.py $< $@
 
 GENERATED := $(addprefix $(BUILD)/gen/,guest_tables.h guest_cpuid_rows.h guest_msr_rows.h config_rules.h quirk_names.h quirk_rows.h \
-	reasons.h vtd_faults.h amdvi_events.h)
+	reasons.h vtd_faults.h amdvi_events.h instructions.h kinds.h)
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)

@@ -27,7 +27,7 @@ enum form_flag {
 	LONG_MODE = BIT(9), /* something else in other modes */
 };
 
-/* Opcodes that are CODE where MASK has ones; 0x0f00 and more: of two bytes. */
+/* Opcodes that are CODE where MASK has ones; made of instructions.txt. */
 static const struct form {
 	u16 code, mask;
 	u8 operation; /* enum memory_operation; what only compares becomes OPERATION_TEST */
@@ -35,26 +35,7 @@ static const struct form {
 	u8 width; /* of memory, when it is not the register's */
 	u16 flags; /* enum form_flag */
 } forms[] = {
-	{0x00, 0xffc6, OPERATION_READ_MODIFY_WRITE, OP_ARITHMETIC, 0, BYTES | IN_OPCODE},
-	{0x02, 0xffc6, OPERATION_READ, OP_ARITHMETIC, 0, BYTES | IN_OPCODE},
-	{0x63, 0xffff, OPERATION_READ, OP_MOV, 4, SIGNED | LONG_MODE}, /* movsxd */
-	{0x80, 0xfffe, OPERATION_READ_MODIFY_WRITE, OP_ARITHMETIC, 0, BYTES | IN_MODRM | IMMEDIATE},
-	{0x83, 0xffff, OPERATION_READ_MODIFY_WRITE, OP_ARITHMETIC, 0, IN_MODRM | IMMEDIATE_BYTE},
-	{0x84, 0xfffe, OPERATION_READ_MODIFY_WRITE, OP_TEST, 0, BYTES},
-	{0x86, 0xfffe, OPERATION_READ_MODIFY_WRITE, OP_XCHG, 0, BYTES},
-	{0x88, 0xfffe, OPERATION_WRITE, OP_MOV, 0, BYTES},
-	{0x8a, 0xfffe, OPERATION_READ, OP_MOV, 0, BYTES},
-	{0xa0, 0xfffe, OPERATION_READ, OP_MOV, 0, BYTES | ADDRESS},
-	{0xa2, 0xfffe, OPERATION_WRITE, OP_MOV, 0, BYTES | ADDRESS},
-	{0xa4, 0xfffe, OPERATION_WRITE, OP_MOV, 0, BYTES | STRING | MOVE}, /* movs */
-	{0xaa, 0xfffe, OPERATION_WRITE, OP_MOV, 0, BYTES | STRING}, /* stos */
-	{0xc6, 0xfffe, OPERATION_WRITE, OP_MOV, 0, BYTES | IN_MODRM | IMMEDIATE},
-	{0xf6, 0xfffe, OPERATION_READ_MODIFY_WRITE, OP_TEST, 0, BYTES | IN_MODRM | IMMEDIATE},
-	{0x0fb6, 0xffff, OPERATION_READ, OP_MOV, 1, 0}, /* movzx */
-	{0x0fb7, 0xffff, OPERATION_READ, OP_MOV, 2, 0},
-	{0x0fbe, 0xffff, OPERATION_READ, OP_MOV, 1, SIGNED}, /* movsx */
-	{0x0fbf, 0xffff, OPERATION_READ, OP_MOV, 2, SIGNED},
-	{0x0fc3, 0xffff, OPERATION_WRITE, OP_MOV, 0, 0}, /* movnti */
+#include "instructions.h"
 };
 
 /* What the operations may turn out to be: others with the same encodings are refused. */
