@@ -240,11 +240,14 @@ build/bench/initrd.img: $(TOOLS)/make-initrd.py build/bench/init build/kernel/.c
 	$(call say,CPIO,$@)
 	$(Q)$(TOOLS)/make-initrd.py $@ --init build/bench/init build/kernel/modules
 
-# BENCH: whom to measure (all that can run), WORK: what with, REPEAT: how often.
+# BENCH: whom to measure (all that can run), WORK: what with, REPEAT: how often. Runs add up in build/bench/runs.
 bench: deps
-	@$(MAKE) --no-print-directory -s image instrument build/bench/initrd.img
+	@$(MAKE) --no-print-directory -s image instrument build/bench/initrd.img $(BUILD)/bench/tables
 	@tests/bench/host/make-host.sh build/bench
 	@tests/bench/bench.py $(BENCH) $(if $(WORK),--work $(WORK)) $(if $(REPEAT),--repeat $(REPEAT))
+	@$(if $(BENCH)$(WORK),,tests/bench/growth.py)
+	@tests/bench/report.py --keep
+	@$(if $(BENCH)$(WORK),,$(MAKE) --no-print-directory bench-groups)
 
 $(BUILD)/fuzzed/%.o: %.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)

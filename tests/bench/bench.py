@@ -87,7 +87,7 @@ def measure(contender, work, port, profile):
     return {"contender": contender.name, "partition": list(contender.partition), "work": work, "failed": failed,
             "host": {"processors": os.cpu_count(), "others_before": before, **during,
                      "quiet": load.is_quiet(before, during)},
-            "said": re.findall(r"^(?:\[guest\] )?(bench: .*|bulkhead: (?:stats|memory).*)$", text, re.MULTILINE),
+            "said": re.findall(r"^(?:\[guest\] )?(bench: .*|bulkhead: (?:stats|memory).*|host: .*)$", text, re.MULTILINE),
             **reduce_events(lines)}
 
 

@@ -33,7 +33,7 @@ class Linux:
     name, title, image = "linux", "bare Linux, iommu=pt", VMLINUZ
     partition = (0, 1)
     words = "iommu=pt"
-    limit = 400
+    limit = 1500
 
     def missing(self):
         """Why it cannot run here; None: it can."""
@@ -52,7 +52,7 @@ class LinuxTranslated(Linux):
 class Bulkhead:
     name, title, image = "bulkhead", "Bulkhead", IMAGE
     partition = (1, 2)
-    limit = 400
+    limit = 1500
 
     def missing(self):
         return None

@@ -159,11 +159,12 @@ static void write_event(const char *event, const char *name, unsigned vcpu, uint
 		write_processor((unsigned)i);
 	}
 	fprintf(out, "]}\n");
-	if (*profile_from && !strcmp(name, profile_to) && profiling) {
+	if (profiling && !strcmp(name, profile_to)) {
 		profiling = false;
 		write_profile();
+	} else if (*profile_from && !strcmp(name, profile_from)) {
+		profiling = true;
 	}
-	profiling |= *profile_from && !strcmp(name, profile_from);
 	fflush(out);
 	pthread_mutex_unlock(&lock);
 }
