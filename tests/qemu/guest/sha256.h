@@ -38,19 +38,31 @@ static void sha_block(uint32_t state[8], const uint8_t *block) {
 	}
 	memcpy(v, state, sizeof(v));
 	/* The eight variables keep their places; their names move by one each round. */
-#define VARIABLE(n) v[((n)-i) & 7]
-	for (int i = 0; i < 64; i++) {
-		uint32_t e = VARIABLE(4), a = VARIABLE(0);
-		uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-		uint32_t choice = (e & VARIABLE(5)) ^ (~e & VARIABLE(6));
-		uint32_t t1 = VARIABLE(7) + s1 + choice + sha_k[i] + w[i];
-		uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-		uint32_t majority =
-			(a & VARIABLE(1)) ^ (a & VARIABLE(2)) ^ (VARIABLE(1) & VARIABLE(2));
-
-		VARIABLE(3) += t1;
-		VARIABLE(7) = t1 + s0 + majority;
+#define VARIABLE(n, round) v[((n) - (round)) & 7]
+#define ROUND(n)                                                                                   \
+	{                                                                                          \
+		uint32_t e = VARIABLE(4, n), a = VARIABLE(0, n);                                   \
+		uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);                        \
+		uint32_t choice = (e & VARIABLE(5, n)) ^ (~e & VARIABLE(6, n));                    \
+		uint32_t t1 = VARIABLE(7, n) + s1 + choice + sha_k[i + (n)] + w[i + (n)];          \
+		uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);                        \
+		uint32_t majority = (a & VARIABLE(1, n)) ^ (a & VARIABLE(2, n)) ^                  \
+				    (VARIABLE(1, n) & VARIABLE(2, n));                             \
+                                                                                                   \
+		VARIABLE(3, n) += t1;                                                              \
+		VARIABLE(7, n) = t1 + s0 + majority;                                               \
 	}
+	for (int i = 0; i < 64; i += 8) {
+		ROUND(0)
+		ROUND(1)
+		ROUND(2)
+		ROUND(3)
+		ROUND(4)
+		ROUND(5)
+		ROUND(6)
+		ROUND(7)
+	}
+#undef ROUND
 #undef VARIABLE
 	for (int i = 0; i < 8; i++)
 		state[i] += v[i];
