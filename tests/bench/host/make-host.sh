@@ -14,6 +14,7 @@ out=$(cd "$out" && pwd)
 rm -f "$out/host.missing"
 give_up() { echo "$*" > "$out/host.missing"; echo "bench: $*" >&2; exit 0; }
 trap 'give_up "the hosts of KVM and Xen could not be made: $BASH_COMMAND"' ERR
+[ -x /sbin/mke2fs ] || give_up "the package e2fsprogs is not installed"
 
 xen=4.20
 "$root/tools/build/get-debs.sh" "$out/tree" "trixie trixie-backports" base-files bash coreutils grep busybox-static \
