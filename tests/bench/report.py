@@ -101,6 +101,11 @@ class Report:
             rows.append(row)
         return table(["instructions on the partition's processors", *map(self.title, self.present)], rows)
 
+    def machine(self):
+        rows = [[f"{words}, per {unit}", *(span(self.samples(name, work), "machine") if self.samples(name, work) else "-"
+                                           for name in self.present)] for work, (words, unit, _, _) in WORK.items()]
+        return table(["instructions of the whole machine", *map(self.title, self.present)], rows)
+
     def share(self):
         rows = []
         virtual = [name for name in self.present if not name.startswith("linux")]
