@@ -430,6 +430,6 @@ tidy: $(GENERATED)
 	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))
 
 clean:
-	rm -rf $(filter-out build/qemu build/kernel build/bochs,$(wildcard build/*))
+	rm -rf $(filter-out build/qemu build/kernel build/bochs build/bochs-3.1,$(wildcard build/*))
 
 -include $(shell find $(addprefix $(BUILD)/,obj hosted san fuzzed) -name '*.d' 2>/dev/null)

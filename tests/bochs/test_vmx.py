@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image on emulated Intel processors: guests that take every way out, and machines that cannot serve."""
+"""The image on processors that Bochs emulates, Intel's for the most part: guests that take every way out, and machines that cannot serve."""
 import re
 
 import pytest
 
 import bochs
-import machine as machines
 
 EXITS = bochs.BUILD / "guest" / "exits.elf"
 TASK = bochs.BUILD / "guest" / "task.bin"
@@ -42,14 +41,11 @@ def survey(boot, **arguments):
     return machine
 
 
-def test_guest_leaves_and_comes_back(boot):
+def check_exits(machine, kind, words):
     """Two partitions at once, one with two processors: every exit that a guest survives, timers and interrupts
     between processors without exits but ICR's, processors that are reset wherever they are."""
-    words = ["registers", "cpuid", "msrs", "mmio", "xsetbv", "control", "steps", "debug", "timer"]
-    machine = run(boot, partition("one", "1", EXITS, " ".join(words)),
-                  partition("two", "2-3", EXITS, "timer smp=3 kick=3 ipi stop=3"))
     for apic in range(4):
-        assert machine.lines(rf"^bulkhead: cpu {apic}: apic {apic:#x} intel-vmx$")
+        assert machine.lines(rf"^bulkhead: cpu {apic}: apic {apic:#x} {kind}$")
     assert not machine.lines("wrong|unexpected exception|unknown word|failed"), machine.tail()
     for word in words:
         assert machine.lines(rf"^\[one\] exits: {word} ok$"), machine.tail()
@@ -62,6 +58,32 @@ def test_guest_leaves_and_comes_back(boot):
     # The last one's end: a kick of a processor that spins with interrupts off.
     assert machine.lines(r"^bulkhead: partition two: stopped$")
     assert counts(machine.lines(r"^bulkhead: stats two cpu 3:")[0])["nmi"] > 50
+
+
+def run_exits(boot, words, **arguments):
+    return run(boot, partition("one", "1", EXITS, " ".join(words)),
+               partition("two", "2-3", EXITS, "timer smp=3 kick=3 ipi stop=3"), **arguments)
+
+
+def test_guest_leaves_and_comes_back(boot):
+    words = ["registers", "cpuid", "msrs", "mmio", "xsetbv", "control", "steps", "debug", "timer"]
+    check_exits(run_exits(boot, words), "intel-vmx", words)
+
+
+def test_another_bochs_agrees(boot):
+    """A newer processor, firmware's own tables, and no register that is not there: whoever reads one faults."""
+    if bochs.NEWER.missing():
+        pytest.skip(bochs.NEWER.missing())
+    words = ["registers", "cpuid", "msrs", "mmio", "xsetbv", "control", "steps", "debug", "timer"]
+    check_exits(run_exits(boot, words, model="corei7_skylake_x", edition=bochs.NEWER), "intel-vmx", words)
+
+
+def test_svm_agrees(boot):
+    """The same guest on SVM that is not QEMU's. (Steps and debug registers are left out: see docs/emulators.md.)"""
+    if not bochs.USUAL.has_features:
+        pytest.skip("this Bochs has no model with SVM and x2APIC: 3.0 can give one x2APIC")
+    words = ["registers", "cpuid", "msrs", "mmio", "xsetbv", "timer"]
+    check_exits(run_exits(boot, words, model="ryzen", add=("x2apic",)), "amd-svm", words)
 
 
 def test_hostile_guest(boot):
@@ -97,14 +119,18 @@ def test_firmware_has_locked_vmx_off(boot, tmp_path):
     assert machine.lines(r"^bulkhead: cpu 0: apic 0x0 unsupported$")
 
 
-@pytest.mark.parametrize("model, exclude, words", [
-    ("core2_penryn_t9600", (), "this processor has no x2APIC"),
-    ("corei5_lynnfield_750", (), "this processor has no x2APIC"),
-    ("corei7_haswell_4770", ("vmx",), "this processor has neither SVM nor VT-x, or firmware hides it"),
+@pytest.mark.parametrize("model, add, exclude, words", [
+    ("core2_penryn_t9600", ("x2apic",), (), "this processor's VT-x has no EPT"),
+    ("corei5_lynnfield_750", ("x2apic",), (), "this processor's VT-x has no unrestricted guest"),
+    ("corei5_lynnfield_750", (), (), "this processor has no x2APIC"),
+    ("corei7_haswell_4770", (), ("vmx",), "this processor has neither SVM nor VT-x, or firmware hides it"),
 ])
-def test_processor_that_cannot_serve(boot, model, exclude, words):
-    machine = survey(boot, conf=conf(partition("one", "0", EXITS)), files=[EXITS], cpus=1, model=model, exclude=exclude)
-    assert machine.lines(rf"^bulkhead: error: {words}"), machine.tail()
+def test_processor_that_cannot_serve(boot, model, add, exclude, words):
+    if (add or exclude) and not bochs.USUAL.has_features:
+        pytest.skip("this Bochs cannot give features to a model, nor take them: 3.0 can")
+    machine = survey(boot, conf=conf(partition("one", "0", EXITS)), files=[EXITS], cpus=1, model=model, add=add,
+                     exclude=exclude)
+    assert machine.lines(rf"^bulkhead: error: .*{words}"), machine.tail()
     assert not machine.lines("partition one")
 
 
@@ -116,26 +142,19 @@ def test_processor_without_newer_features(boot):
     assert machine.lines(r"^\[one\] exits: done$")
 
 
-def test_device_needs_a_unit(boot):
-    """No IOMMU here: a device cannot be given away."""
-    machine = survey(boot, conf=conf(partition("one", "1", EXITS) + "device = 0000:00:01.1\n"), files=[EXITS], cpus=2)
+def test_rules(boot):
+    """No IOMMU here: a device cannot be given away. Two cores of two threads, 0 with 1, 2 with 3: they stay together."""
+    machine = survey(boot, conf=conf(partition("one", "1", EXITS) + "device = 0000:00:01.1\n", partition("two", "0,2", EXITS)),
+                     files=[EXITS], cpus="1:2:2")
     assert machine.lines(r"error\[no-iommu\]: "), machine.tail()
+    shared = machine.lines(r"error\[core-shared\]: ")
+    assert shared and all("processor 0 is a thread of the core of processor 1, " in line for line in shared), machine.tail()
 
 
-def test_threads_of_one_core_stay_together(boot):
-    """Two cores of two threads: 0 with 1, 2 with 3."""
-    machine = survey(boot, conf=conf(partition("one", "1", EXITS), partition("two", "0,2", EXITS)), files=[EXITS],
-                     cpus="1:2:2")
-    assert [line for line in machine.lines(r"error\[")] == [
-        line for line in machine.lines(r"error\[core-shared\]: processor 0 is a thread of the core of processor 1, ")]
-    assert machine.lines("core-shared")
-
-
-def test_linux(boot):
-    """A stock kernel with two processors comes to its init and switches off."""
-    if not machines.VMLINUZ.exists():
+def test_linux(linux):
+    """A stock kernel with two processors comes to its init and switches off. It has run since the first of these tests."""
+    if not linux:
         pytest.skip("build/kernel is not there (make deps)")
-    machine = boot(conf=conf(partition("linux", "1-2", machines.VMLINUZ, "console=ttyS0 quiet", "256M") +
-                             "initrd = initrd.img\n"), files=[machines.VMLINUZ, machines.INITRD])
-    machine.wait_for(r"^\[linux\] work: init reached", 600)
-    machine.wait_for(r"bulkhead: partition linux: stopped$", 60)
+    linux.wait_for(r"^\[linux\] work: init reached", 600)
+    linux.wait_for(r"bulkhead: partition linux: stopped$", 60)
+    assert not linux.lines("failed|panic"), linux.tail()
