@@ -9,6 +9,8 @@
 #define TIMER_DIVIDE_16 3
 #define VECTOR_WORDS 8
 #define DRAIN_ROUNDS 1024
+#define ILLEGAL_VECTORS BITS(15, 0)
+#define TPR_LEGAL_ONLY 0x0f
 #define CALIBRATION_MS 10
 
 static u64 timer_per_ms;
@@ -39,7 +41,7 @@ void cpu_wake(struct cpu *cpu) {
 
 static bool any_vector(u32 first) {
 	for (u32 i = 0; i < VECTOR_WORDS; i++)
-		if (msr_read(first + i))
+		if (msr_read(first + i) & ~(i ? 0 : ILLEGAL_VECTORS))
 			return true;
 	return false;
 }
@@ -55,13 +57,14 @@ static void mask_sources(void) {
 
 /*
  * Interrupts in service are ended, then those that are pending are taken by our own handler, which
- * ends them, until nothing is left.
+ * ends them, until nothing is left. Vectors of exceptions must not arrive as interrupts, which would be
+ * our own end: a local APIC refuses them, an emulated one delivers them unless the priority is above theirs.
  */
 void cpu_drain_apic(struct cpu *cpu) {
 	(void)cpu;
 	mask_sources();
 	msr_write(X2APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
-	msr_write(X2APIC_TPR, 0);
+	msr_write(X2APIC_TPR, TPR_LEGAL_ONLY);
 	for (u32 round = 0; round < DRAIN_ROUNDS; round++)
 		if (any_vector(X2APIC_ISR))
 			msr_write(X2APIC_EOI, 0);
@@ -69,6 +72,7 @@ void cpu_drain_apic(struct cpu *cpu) {
 			__asm__ volatile("sti; nop; nop; cli" ::: "memory");
 		else
 			break;
+	msr_write(X2APIC_TPR, 0);
 }
 
 void cpu_delay(u32 milliseconds) {
