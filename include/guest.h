@@ -176,8 +176,11 @@ void instruction_execute(const struct memory_instruction *instruction, struct vc
  */
 u8 instruction_length(const u8 *bytes, size_t count, enum code_mode mode);
 
-/* Walks the guest's own page tables (none, 32-bit, PAE, 4- and 5-level). False: not mapped. */
+/* As in entries of page tables. */
+#define GUEST_WRITE BIT(1)
+#define GUEST_USER BIT(2)
+/* Walks the guest's own page tables (none, 32-bit, PAE, 4- and 5-level). False: not mapped, or without these rights. */
 bool guest_translate(const struct guest_memory *memory, const struct vcpu_state *state, u64 linear,
-		     u64 *physical);
+		     u64 rights, u64 *physical);
 /* Up to INSTRUCTION_BYTES_MAX bytes at CS:RIP; returns how many could be read. */
 size_t guest_fetch(const struct guest_memory *memory, const struct vcpu_state *state, u8 *bytes);

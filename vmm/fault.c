@@ -23,14 +23,16 @@ static void access_device(struct partition *p, u64 address, u8 width, bool write
 	*value &= byte_mask(width);
 }
 
-/* One step of MOVS between RAM and a device: the other side goes by the guest's own tables. */
+/* One step of MOVS between RAM and a device: the other side goes by the guest's own tables and its programs' rights. */
 static bool other_side(struct vcpu *vcpu, bool device_is_destination, u8 width, u64 *value) {
 	const struct guest_memory *memory = &vcpu->partition->memory;
-	u64 *gpr = vcpu->state.gpr;
-	u64 physical;
+	const struct vcpu_state *state = &vcpu->state;
+	bool user = state->segments[SEG_SS].attributes & SEGMENT_DPL;
+	bool checked = !device_is_destination && (user || state->cr0 & CR0_WP);
+	u64 physical, rights = (user ? GUEST_USER : 0) | (checked ? GUEST_WRITE : 0);
 
-	if (!guest_translate(memory, &vcpu->state, gpr[device_is_destination ? GPR_RSI : GPR_RDI],
-			     &physical))
+	if (!guest_translate(memory, state, state->gpr[device_is_destination ? GPR_RSI : GPR_RDI],
+			     rights, &physical))
 		return false;
 	return device_is_destination ? memory->read(memory, physical, value, width)
 				     : memory->write(memory, physical, value, width);

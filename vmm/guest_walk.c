@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's own page tables, walked as its processor does, without rights (APM volume 2, chapter 5). */
+/* The guest's own page tables, walked as its processor does (APM volume 2, chapter 5). */
 #include "guest.h"
 #include "x86.h"
 
@@ -36,7 +36,7 @@ static u64 entry_address(const struct walk *walk, u64 entry, u32 page_shift) {
 }
 
 bool guest_translate(const struct guest_memory *memory, const struct vcpu_state *state, u64 linear,
-		     u64 *physical) {
+		     u64 rights, u64 *physical) {
 	const struct walk walk = walk_of(state);
 	u64 table = state->cr3 & walk.root_mask;
 	u32 shift = PAGE_SHIFT + walk.levels * walk.index_bits;
@@ -51,10 +51,12 @@ bool guest_translate(const struct guest_memory *memory, const struct vcpu_state 
 	for (u32 level = walk.levels; level > 0; level--) {
 		shift -= walk.index_bits;
 		u64 index = linear >> shift & (BIT(walk.index_bits) - 1), entry = 0;
+		/* The four entries of PAE's first table have no rights. */
+		u64 needed = ENTRY_PRESENT | (walk.levels == 3 && level == 3 ? 0 : rights);
 
 		if (!memory->read(memory, table + index * walk.entry_bytes, &entry,
 				  walk.entry_bytes) ||
-		    !(entry & ENTRY_PRESENT))
+		    (entry & needed) != needed)
 			return false;
 		if (level == 1 || (level <= walk.large_levels && (entry & ENTRY_LARGE))) {
 			*physical =
@@ -83,7 +85,7 @@ size_t guest_fetch(const struct guest_memory *memory, const struct vcpu_state *s
 		u64 at = is_64bit ? linear + count : (u32)(linear + count);
 
 		part = min_u64(INSTRUCTION_BYTES_MAX - count, PAGE_SIZE - at % PAGE_SIZE);
-		if (!guest_translate(memory, state, at, &physical) ||
+		if (!guest_translate(memory, state, at, 0, &physical) ||
 		    !memory->read(memory, physical, bytes + count, part))
 			break;
 		count += part;

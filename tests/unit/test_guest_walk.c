@@ -26,7 +26,7 @@ static int done(void **unused) {
 static u64 translate(const struct vcpu_state *state, u64 linear) {
 	u64 physical = 0;
 
-	return guest_translate(&ram.memory, state, linear, &physical) ? physical : ~0ull;
+	return guest_translate(&ram.memory, state, linear, 0, &physical) ? physical : ~0ull;
 }
 
 static void without_paging_linear_is_physical(void **unused) {
@@ -89,6 +89,37 @@ static void tables_of_four_and_five_levels(void **unused) {
 	assert_int_equal(translate(&state, 0x0100800040201234), ~0ull);
 }
 
+static bool has_rights(const struct vcpu_state *state, u64 linear, u64 rights) {
+	u64 physical;
+
+	return guest_translate(&ram.memory, state, linear, rights, &physical);
+}
+
+/* Every level must give the right; only PAE's first table has none to give. */
+static void rights_are_those_of_all_levels(void **unused) {
+	struct vcpu_state state = {.cr0 = CR0_PE | CR0_PG, .cr3 = ROOT};
+
+	(void)unused;
+	guest_ram_put(&ram, ROOT, 0x2000 | 7, 4);
+	guest_ram_put(&ram, 0x2000, 0x8000 | 1, 4);
+	guest_ram_put(&ram, 0x2004, 0x8000 | 5, 4);
+	guest_ram_put(&ram, 0x2008, 0x8000 | 7, 4);
+	assert_false(has_rights(&state, 0x0000, GUEST_USER));
+	assert_false(has_rights(&state, 0x0000, GUEST_WRITE));
+	assert_true(has_rights(&state, 0x1000, GUEST_USER));
+	assert_false(has_rights(&state, 0x1000, GUEST_USER | GUEST_WRITE));
+	assert_true(has_rights(&state, 0x2000, GUEST_USER | GUEST_WRITE));
+	guest_ram_put(&ram, ROOT, 0x2000 | 3, 4);
+	assert_false(has_rights(&state, 0x2000, GUEST_USER));
+	assert_true(has_rights(&state, 0x2000, GUEST_WRITE));
+	state.cr4 = CR4_PAE;
+	guest_ram_put(&ram, ROOT, 0x3000 | 1, 8);
+	guest_ram_put(&ram, 0x3000, 0x87, 8);
+	assert_true(has_rights(&state, 0x2000, GUEST_USER | GUEST_WRITE));
+	state.cr0 = CR0_PE;
+	assert_true(has_rights(&state, 0x2000, GUEST_USER | GUEST_WRITE));
+}
+
 static void tables_outside_memory_end_the_walk(void **unused) {
 	struct vcpu_state state = {
 		.cr0 = CR0_PE | CR0_PG, .cr4 = CR4_PAE, .cr3 = ROOT, .efer = EFER_LMA};
@@ -138,6 +169,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(tables_of_32_bits, fresh, done),
 		cmocka_unit_test_setup_teardown(tables_of_pae, fresh, done),
 		cmocka_unit_test_setup_teardown(tables_of_four_and_five_levels, fresh, done),
+		cmocka_unit_test_setup_teardown(rights_are_those_of_all_levels, fresh, done),
 		cmocka_unit_test_setup_teardown(tables_outside_memory_end_the_walk, fresh, done),
 		cmocka_unit_test_setup_teardown(code_is_fetched_across_pages, fresh, done),
 	};
