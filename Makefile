@@ -11,6 +11,8 @@ IOMMU ?= amd
 FUZZ_SECONDS ?= 60
 N ?= 5
 SEED ?= 1
+COUNT ?= 1000000
+FROM ?= 0
 
 TOOLS := tools/build
 
@@ -21,7 +23,7 @@ say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(
 endif
 
 .PHONY: all image command deps guest lister demo run check check-groups esp hardware-test size fuzz help \
-	unit unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
+	fuzz-guest unit unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
 .DELETE_ON_ERROR:
 
 all: image command
@@ -33,6 +35,7 @@ help:
 	@echo 'make run      builds and boots the demonstration (IOMMU=amd or intel)'
 	@echo 'make check    everything that can be tested; ends with the sums; FUZZ_SECONDS=N as below'
 	@echo 'make check-groups N=200 SEED=1: groups of random machines against those that Linux forms'
+	@echo 'make fuzz-guest SEED=1 COUNT=1000000 [IOMMU=intel]: a guest of random instructions beside a victim'
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
 	@echo 'make hardware-test OUT=stick.img: a USB image that tests a real machine and keeps a report'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
@@ -382,6 +385,31 @@ build/guest/runner.elf: $(RUNNER_OBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(IMAGE_LD) -o $@ $(EFI_CRT0) $(RUNNER_OBJ) $(EFI_LIB)
 
+# A guest that tries random instructions, and its victim.
+guest: build/guest/fuzzer.elf
+
+FUZZER_OBJ := $(patsubst tests/qemu/fuzzer/%,build/guest/fuzzer/%.o,\
+	$(sort $(wildcard tests/qemu/fuzzer/*.c)) tests/qemu/fuzzer/start.asm)
+
+build/guest/fuzzer/%.c.o: tests/qemu/fuzzer/%.c $(wildcard tests/qemu/fuzzer/*.h)
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc $(ATTACKER_CFLAGS) -c -o $@ $<
+
+build/guest/fuzzer/low.bin: tests/qemu/fuzzer/low.asm tests/qemu/fuzzer/layout.inc
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)$(NASM) -f bin -Werror -Itests/qemu/fuzzer/ -o $@ $<
+
+build/guest/fuzzer/start.asm.o: tests/qemu/fuzzer/start.asm build/guest/fuzzer/low.bin
+	$(call say,GUEST,$<)
+	$(Q)$(NASM) -f elf64 -Werror -Itests/qemu/fuzzer/ -DLOW_FILE='"build/guest/fuzzer/low.bin"' -o $@ $<
+
+build/guest/fuzzer.elf: $(FUZZER_OBJ) tests/qemu/fuzzer/link.ld
+	$(call say,GUEST,$@)
+	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+		-T tests/qemu/fuzzer/link.ld -o $@ $(FUZZER_OBJ)
+
 # ---- booting --------------------------------------------------------------------------------------
 
 esp: $(BUILD)/bulkhead.efi
@@ -406,6 +434,11 @@ check: deps
 check-groups: deps
 	@$(MAKE) --no-print-directory image command lister
 	@tests/qemu/random_groups.py --count $(N) --seed $(SEED)
+
+# A guest that executes COUNT random instructions beside a victim; what it does is SEED's.
+fuzz-guest: deps
+	@$(MAKE) --no-print-directory image guest
+	@tests/qemu/fuzz_guest.py --iommu $(IOMMU) --seed $(SEED) --count $(COUNT) --from $(FROM)
 
 # ---- the source itself ----------------------------------------------------------------------------
 
