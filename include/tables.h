@@ -29,6 +29,7 @@ struct table_format {
 		uncached; /* in pages with that access; all rights in entries above */
 	u64 no_execute, cached; /* in pages without ACCESS_EXECUTE, without ACCESS_UNCACHED */
 	u64 large; /* in pages above level 1 */
+	bool small_code; /* pages with ACCESS_EXECUTE are of 4 KiB */
 	u32 next_level; /* or: the lowest of three bits with the level of the table that is pointed to */
 };
 

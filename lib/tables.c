@@ -102,6 +102,8 @@ static u64 entry_end(u64 from, u64 end, unsigned int level) {
  */
 static bool map_level(struct page_tables *tables, u64 *table, unsigned int level, u64 *from,
 		      u64 end, u64 distance, unsigned int access) {
+	bool small = tables->format->small_code && access & ACCESS_EXECUTE;
+
 	while (*from < end) {
 		u64 *entry = &table[table_index(*from, level)], *below = table_of(*entry);
 		u64 next = entry_end(*from, end, level), size = level_size(level);
@@ -109,7 +111,7 @@ static bool map_level(struct page_tables *tables, u64 *table, unsigned int level
 
 		if (present && is_page(tables, *entry, level))
 			return false;
-		if (!present && level <= tables->leaf_level && next - *from == size &&
+		if (!present && level <= (small ? 1 : tables->leaf_level) && next - *from == size &&
 		    IS_ALIGNED(*from + distance, size)) {
 			set_entry(tables, entry,
 				  page_entry(tables, *from + distance, level, access));

@@ -55,10 +55,12 @@ static bool map_trapped_registers(const struct partition *p) {
 	return true;
 }
 
-/* Nested tables: RAM in large pages and its edges and holes, registers, and some for BARs that move. */
+/* Nested tables: RAM and its edges and holes, registers, and some for BARs that move. */
 static u64 nested_pages(const struct partition_plan *plan) {
-	return 16 + 2 * (plan->memory_bytes / GIB) + 16 * plan->function_count +
-	       4 * plan->reserved_pieces;
+	bool small = boot.vcpu_ops->nested_format->small_code;
+
+	return 16 + plan->memory_bytes / (small ? LARGE_PAGE_SIZE : GIB / 2) +
+	       16 * plan->function_count + 4 * plan->reserved_pieces;
 }
 
 /* Virtual processors, and what virtual PCI keeps of each function: its registers and MSI-X table. */

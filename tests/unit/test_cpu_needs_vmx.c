@@ -158,8 +158,42 @@ static void test_controls(void **state) {
 	assert_int_equal(used, ARRAY_SIZE(wishes));
 }
 
+/* Which processors survive large pages of code in a guest's hand, and what is said of the others. */
+static void test_large_pages(void **state) {
+	static const struct {
+		u32 id; /* 1 EAX: family and model */
+		u32 features; /* 7 EDX */
+		u64 capabilities;
+		bool safe;
+	} cases[] = {
+		{0x306c3, 0, 0, false}, /* a Haswell, which has no such register */
+		{0x50654, BIT(29), 0, false}, /* a Skylake */
+		{0x50657, BIT(29), BIT(6), true}, /* a Cascade Lake that says so */
+		{0x506f1, 0, 0, true}, /* a Goldmont */
+		{0x706f1, 0, 0, false}, /* model 0x7f: none of those */
+		{0x506c9 | 1 << 20, 0, 0, true}, /* the extended family counts for family 15 only */
+		{0xf5c, 0, 0, false},
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct text_buffer reason = TEXT_BUFFER(512);
+
+		/* The first of two counts. */
+		cpu_facts_add_leaf(&processor, 1, 0, (struct cpuid){cases[i].id, 0, UINT32_MAX, 0});
+		cpu_facts_add_leaf(&processor, 7, 0, (struct cpuid){0, 0, 0, cases[i].features});
+		cpu_facts_add_msr(&processor, MSR_ARCH_CAPABILITIES, cases[i].capabilities, false);
+		make_intel(NULL);
+		assert_true(vmx_check(&reason.sink));
+		assert_int_equal(vmx_ops.nested_format->small_code, !cases[i].safe);
+		assert_int_equal(strstr(reason.data, "pages of 4 KiB") != NULL, !cases[i].safe);
+		forget();
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_features),
+					   cmocka_unit_test(test_large_pages),
 					   cmocka_unit_test(test_controls)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

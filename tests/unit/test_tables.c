@@ -63,6 +63,7 @@ static u64 walk(const u64 *table, unsigned int levels, u64 from, u64 *size) {
 
 static void largest_pages_that_fit_are_used(void **state) {
 	struct fixture *f = *state;
+	struct table_format small = format;
 	u64 size;
 
 	assert_true(page_tables_map(&f->tables, 2 * MIB, 6 * MIB, 3 * GIB, ACCESS_READ));
@@ -75,6 +76,16 @@ static void largest_pages_that_fit_are_used(void **state) {
 	assert_true(page_tables_map(&f->tables, 16 * GIB, PAGE_SIZE, 4 * MIB, ACCESS_READ));
 	walk(f->tables.root, 4, 16 * GIB, &size);
 	assert_int_equal(size, PAGE_SIZE);
+	/* Those that may be executed have a bound of their own. */
+	small.small_code = true;
+	f->tables.format = &small;
+	assert_true(page_tables_map(&f->tables, 20 * GIB, 20 * GIB, 4 * MIB,
+				    ACCESS_READ | ACCESS_EXECUTE));
+	assert_int_equal(walk(f->tables.root, 4, 20 * GIB + 2 * MIB, &size), 20 * GIB + 2 * MIB);
+	assert_int_equal(size, PAGE_SIZE);
+	assert_true(page_tables_map(&f->tables, 21 * GIB, 21 * GIB, 2 * MIB, ACCESS_READ));
+	walk(f->tables.root, 4, 21 * GIB, &size);
+	assert_int_equal(size, 2 * MIB);
 }
 
 static void what_does_not_fit_is_refused(void **state) {

@@ -2,6 +2,8 @@
 #include "vmx.h"
 
 #define CPUID_VMX BIT(5) /* 1 ECX */
+#define CPUID_ARCH_CAPABILITIES BIT(29) /* 7 EDX */
+#define PSCHANGE_MC_NO BIT(6)
 /* IA32_FEATURE_CONTROL, section 24.7. */
 #define FEATURE_LOCKED BIT(0)
 #define FEATURE_VMX BIT(2) /* outside SMX */
@@ -15,7 +17,7 @@
 #define CPU_PAGES 2 /* the VMXON region, then the controls */
 
 /* Section 29.3.3.2. Leaf entries that are not of device registers say write-back. */
-static const struct table_format ept_format = {
+static struct table_format ept_format = {
 	.present = BITS(2, 0),
 	.read = BIT(0),
 	.write = BIT(1),
@@ -93,10 +95,36 @@ static bool check(u32 *controls, struct text_sink *reason) {
 	return true;
 }
 
+/*
+ * A guest that makes small pages of code into a large one without a flush can stop these processors for good, with
+ * two translations of one address: "machine check error on page size change". Pages of 4 KiB in the EPT prevent it.
+ */
+static bool large_code_is_safe(void) {
+	/* Family 6, by model: Knights, Goldmonts and the server's Tremont have no such error, nor a register that says so. */
+	static const u8 safe[] = {0x57, 0x5c, 0x5f, 0x7a, 0x85, 0x86};
+	u32 id = cpuid(1, 0).eax, model = (id >> 4 & 0xf) | (id >> 12 & 0xf0);
+
+	for (u32 i = 0; i < ARRAY_SIZE(safe); i++)
+		if ((id >> 8 & 0xf) == 6 && model == safe[i])
+			return true;
+	return cpuid(7, 0).edx & CPUID_ARCH_CAPABILITIES &&
+	       msr_read(MSR_ARCH_CAPABILITIES) & PSCHANGE_MC_NO;
+}
+
 static bool vmx_check(struct text_sink *reason) {
 	u32 controls[CONTROL_SETS];
 
-	return cpuid(1, 0).ecx & CPUID_VMX && check(controls, reason);
+	if (!(cpuid(1, 0).ecx & CPUID_VMX) || !check(controls, reason))
+		return false;
+	ept_format.small_code = !large_code_is_safe();
+	if (ept_format.small_code)
+		text_print(
+			reason,
+			"%sthis processor does not say that a guest's large pages cannot stop it "
+			"(IA32_ARCH_CAPABILITIES.PSCHANGE_MC_NO): memory is mapped in pages of "
+			"4 KiB, which is slower and takes 2 MiB of tables for each GiB",
+			controls[CONTROL_SECONDARY] & SECONDARY_VPID ? "" : "; ");
+	return true;
 }
 
 static unsigned int vmx_nested_leaf_level(void) {

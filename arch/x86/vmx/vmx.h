@@ -5,6 +5,7 @@
 
 enum vmx_msr {
 	MSR_FEATURE_CONTROL = 0x3a,
+	MSR_ARCH_CAPABILITIES = 0x10a,
 	MSR_VMX_BASIC = 0x480,
 	MSR_VMX_PIN = 0x481, /* processor, exit, entry follow; and the same as TRUE */
 	MSR_VMX_CR0_FIXED0 = 0x486,
