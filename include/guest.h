@@ -182,5 +182,7 @@ u8 instruction_length(const u8 *bytes, size_t count, enum code_mode mode);
 /* Walks the guest's own page tables (none, 32-bit, PAE, 4- and 5-level). False: not mapped, or without these rights. */
 bool guest_translate(const struct guest_memory *memory, const struct vcpu_state *state, u64 linear,
 		     u64 rights, u64 *physical);
+/* What SEGMENT:OFFSET addresses: in 64-bit code only FS and GS have bases, in other code addresses have 32 bits. */
+u64 guest_linear(const struct vcpu_state *state, enum segment_name segment, u64 offset);
 /* Up to INSTRUCTION_BYTES_MAX bytes at CS:RIP; returns how many could be read. */
 size_t guest_fetch(const struct guest_memory *memory, const struct vcpu_state *state, u8 *bytes);

@@ -84,6 +84,7 @@ struct vcpu_exit {
 	bool write; /* io: out; msr: wrmsr; npf: write access */
 	bool string; /* io: ins/outs */
 	bool fetch; /* npf: instruction fetch */
+	bool walk; /* npf: met in the guest's page tables, not by what they lead to */
 	u8 width; /* io: bytes */
 	u16 port;
 	u64 address; /* npf: guest-physical */

@@ -13,6 +13,8 @@
 #define CR0_PG BIT(31)
 #define CR4_PAE BIT(5)
 #define CR4_MCE BIT(6)
+#define CR4_OSFXSR BIT(9)
+#define CR4_LA57 BIT(12)
 #define CR4_OSXSAVE BIT(18)
 #define RFLAGS_FIXED BIT(1)
 #define RFLAGS_TF BIT(8)

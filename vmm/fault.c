@@ -23,37 +23,46 @@ static void access_device(struct partition *p, u64 address, u8 width, bool write
 	*value &= byte_mask(width);
 }
 
+static bool is_program(const struct vcpu_state *state) {
+	return (state->segments[SEG_SS].attributes & SEGMENT_DPL) == SEGMENT_DPL;
+}
+
 /* One step of MOVS between RAM and a device: the other side goes by the guest's own tables and its programs' rights. */
-static bool other_side(struct vcpu *vcpu, bool device_is_destination, u8 width, u64 *value) {
+static bool other_side(struct vcpu *vcpu, const struct memory_instruction *i, bool is_source,
+		       u8 *value) {
 	const struct guest_memory *memory = &vcpu->partition->memory;
 	const struct vcpu_state *state = &vcpu->state;
-	bool user = state->segments[SEG_SS].attributes & SEGMENT_DPL;
-	bool checked = !device_is_destination && (user || state->cr0 & CR0_WP);
-	u64 physical, rights = (user ? GUEST_USER : 0) | (checked ? GUEST_WRITE : 0);
+	bool user = is_program(state), checked = !is_source && (user || state->cr0 & CR0_WP);
+	u64 rights = (user ? GUEST_USER : 0) | (checked ? GUEST_WRITE : 0), physical;
+	u64 offset = state->gpr[is_source ? GPR_RSI : GPR_RDI] & byte_mask(i->address_width);
+	u64 linear = guest_linear(state, is_source ? i->source_segment : SEG_ES, offset);
 
-	if (!guest_translate(memory, state, state->gpr[device_is_destination ? GPR_RSI : GPR_RDI],
-			     rights, &physical))
-		return false;
-	return device_is_destination ? memory->read(memory, physical, value, width)
-				     : memory->write(memory, physical, value, width);
+	for (u64 done = 0, part; done < i->width; done += part) {
+		part = min_u64(i->width - done, PAGE_SIZE - (linear + done) % PAGE_SIZE);
+		if (!guest_translate(memory, state, linear + done, rights, &physical) ||
+		    !(is_source ? memory->read(memory, physical, value + done, part)
+				: memory->write(memory, physical, value + done, part)))
+			return false;
+	}
+	return true;
 }
 
 /* One element of MOVS or STOS; RIP stays until the count is used up. */
 static bool string_step(struct vcpu *vcpu, const struct memory_instruction *i,
 			const struct vcpu_exit *exit) {
-	u64 *rcx = &vcpu->state.gpr[GPR_RCX];
+	u64 *rcx = &vcpu->state.gpr[GPR_RCX], counted = byte_mask(i->address_width);
 	u64 value = 0, result;
 
-	if (!i->repeat || *rcx) {
+	if (!i->repeat || *rcx & counted) {
 		if (!exit->write)
 			access_device(vcpu->partition, exit->address, i->width, false, &value);
-		if (i->move && !other_side(vcpu, exit->write, i->width, &value))
+		if (i->move && !other_side(vcpu, i, exit->write, (u8 *)&value))
 			return false;
 		instruction_execute(i, &vcpu->state, value, &result);
 		if (exit->write)
 			access_device(vcpu->partition, exit->address, i->width, true, &result);
 	}
-	if (!i->repeat || !*rcx)
+	if (!i->repeat || !(*rcx & counted))
 		vcpu->state.rip += i->length;
 	return true;
 }
@@ -81,14 +90,19 @@ void guest_memory_fault(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	size_t count;
 
 	boot.vcpu_ops->load_state(vcpu);
-	if (exit->fetch) {
+	count = exit->fetch ? 0 : guest_fetch(&p->memory, &vcpu->state, bytes);
+	if (exit->walk || vcpu->event) /* what is at RIP has not asked for it */
+		partition_fail(p, "0x%lx, which is no memory, holds what the processor needs %s",
+			       exit->address, exit->walk ? "to translate" : "for an event");
+	else if (instruction_decode(bytes, count, guest_code_mode(&vcpu->state), &instruction) &&
+		 execute(vcpu, &instruction, exit))
+		return;
+	else if (is_program(&vcpu->state)) /* it ends itself, not its kernel */
+		vcpu_inject(vcpu, EXCEPTION_GP, true, 0);
+	else if (exit->fetch)
 		partition_fail(p, "execution at 0x%lx, which is no memory (rip 0x%lx)",
 			       exit->address, vcpu->state.rip);
-		return;
-	}
-	count = guest_fetch(&p->memory, &vcpu->state, bytes);
-	if (!instruction_decode(bytes, count, guest_code_mode(&vcpu->state), &instruction) ||
-	    !execute(vcpu, &instruction, exit))
+	else
 		partition_fail(p,
 			       "instruction at rip 0x%lx cannot access 0x%lx, which is no memory",
 			       vcpu->state.rip, exit->address);

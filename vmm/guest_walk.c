@@ -4,7 +4,6 @@
 #include "x86.h"
 
 #define CR4_PSE BIT(4)
-#define CR4_LA57 BIT(12)
 
 #define ENTRY_PRESENT BIT(0)
 #define ENTRY_LARGE BIT(7)
@@ -76,13 +75,18 @@ enum code_mode guest_code_mode(const struct vcpu_state *state) {
 	return attributes & SEGMENT_DEFAULT_32 ? CODE_32 : CODE_16;
 }
 
+u64 guest_linear(const struct vcpu_state *state, enum segment_name segment, u64 offset) {
+	if (guest_code_mode(state) != CODE_64)
+		return (u32)(state->segments[segment].base + offset);
+	return (segment < SEG_FS ? 0 : state->segments[segment].base) + offset;
+}
+
 size_t guest_fetch(const struct guest_memory *memory, const struct vcpu_state *state, u8 *bytes) {
-	bool is_64bit = guest_code_mode(state) == CODE_64;
-	u64 linear = is_64bit ? state->rip : state->segments[SEG_CS].base + state->rip, physical;
 	size_t count = 0, part;
+	u64 physical;
 
 	while (count < INSTRUCTION_BYTES_MAX) {
-		u64 at = is_64bit ? linear + count : (u32)(linear + count);
+		u64 at = guest_linear(state, SEG_CS, state->rip + count);
 
 		part = min_u64(INSTRUCTION_BYTES_MAX - count, PAGE_SIZE - at % PAGE_SIZE);
 		if (!guest_translate(memory, state, at, 0, &physical) ||

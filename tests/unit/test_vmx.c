@@ -271,7 +271,9 @@ static void nested_faults_are_decoded(void **state) {
 	assert_true(exit.write);
 	assert_false(exit.fetch);
 	assert_int_equal(exit.address, 0xfec00010);
+	assert_false(exit.walk);
 	assert_true(take(VMX_EXIT_EPT_VIOLATION, BIT(2)).fetch);
+	assert_true(take(VMX_EXIT_EPT_VIOLATION, BIT(0) | BIT(7)).walk);
 }
 
 static void reasons_are_told_apart(void **state) {

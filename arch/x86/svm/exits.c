@@ -32,6 +32,7 @@ static void decode_nested_fault(const struct vmcb *vmcb, struct vcpu_exit *exit)
 	exit->reason = EXIT_NPF;
 	exit->write = vmcb->exit_info_1 & NPF_WRITE;
 	exit->fetch = vmcb->exit_info_1 & NPF_FETCH;
+	exit->walk = vmcb->exit_info_1 & NPF_WALK;
 	exit->address = vmcb->exit_info_2;
 }
 

@@ -54,6 +54,7 @@ enum vmcb_tlb_control { TLB_KEEP = 0, TLB_FLUSH_ALL = 1 };
 /* EXITINFO1 of a nested page fault, section 15.25.6. */
 #define NPF_WRITE BIT(1)
 #define NPF_FETCH BIT(4)
+#define NPF_WALK BIT(33)
 
 enum vmexit_code {
 	VMEXIT_EXCEPTION = 0x40,

@@ -34,6 +34,7 @@ static void decode_ept_violation(struct vcpu_exit *exit, u64 qualification) {
 	exit->reason = EXIT_NPF;
 	exit->write = qualification & EPT_WRITE;
 	exit->fetch = qualification & EPT_FETCH;
+	exit->walk = !(qualification & EPT_TRANSLATED);
 	exit->address = vmcs_read(VMCS_GUEST_PHYSICAL);
 }
 

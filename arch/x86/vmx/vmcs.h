@@ -149,3 +149,4 @@ enum vmx_exit_reason {
 #define CONTROL_GPR BITS(3, 0)
 #define EPT_WRITE BIT(1)
 #define EPT_FETCH BIT(2)
+#define EPT_TRANSLATED BIT(8) /* the guest's own tables were left behind */
