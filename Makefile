@@ -54,10 +54,15 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 INCLUDES := -Iinclude -I$(BUILD)/gen
 cc-option = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
+# Indirect branches of the image follow no prediction: what a guest has taught the processor leads nowhere.
+RETPOLINES := $(call cc-option,-mindirect-branch=thunk-inline) $(call cc-option,-mindirect-branch-register) \
+	$(call cc-option,-mretpoline)
+
 IMAGE_CFLAGS := -std=gnu11 -ffreestanding -O2 -g $(WARNINGS) $(INCLUDES) -m64 -mno-red-zone \
 	-mgeneral-regs-only -fpie -fvisibility=hidden -fno-common -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-strict-aliasing \
-	-fcf-protection=none -ffunction-sections -fdata-sections
+	-fcf-protection=none -ffunction-sections -fdata-sections \
+	$(RETPOLINES)
 # gnu-efi's headers are for the room that talks to firmware, and for nobody else.
 EFI_CFLAGS := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -fshort-wchar
 # memcpy() and friends must not be compiled into calls of themselves.
