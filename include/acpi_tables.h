@@ -30,8 +30,6 @@ struct acpi_address {
 } ACPI_PACKED;
 ACPI_SIZE(acpi_address, 12);
 
-#define ACPI_SPACE_IO 1
-
 struct acpi_rsdp {
 	char signature[8];
 	u8 checksum; /* of the bytes before LENGTH */

@@ -17,8 +17,7 @@ struct cpu {
 	struct vcpu *vcpu; /* the virtual processor it serves; NULL: none */
 	volatile u32 online;
 	volatile u32 wake; /* set by cpu_wake(), cleared by the processor */
-	u8 *window; /* where this processor maps guest memory for a moment */
-	u64 *window_entry;
+	u64 *tables; /* its own: the root, and two that end in its window for guest memory */
 	void *descriptors; /* GDT and TSS */
 	void *vendor; /* save area of the virtualisation extension */
 };
@@ -42,14 +41,18 @@ void cpu_idle(struct cpu *cpu);
 void cpu_idle_for(struct cpu *cpu, u32 milliseconds);
 /* Busy waiting by the time stamp counter. */
 void cpu_delay(u32 milliseconds);
+/* Brings registers that an entry to a guest leaves alone to their values at reset. */
+void cpu_reset_registers(void);
 /* Takes away every interrupt that is pending or in service and masks the local APIC's own sources. */
-void cpu_drain_apic(struct cpu *cpu);
+void cpu_drain_apic(void);
 /* Sends a fixed interrupt to another processor (or this one). */
 void cpu_send_vector(u32 apic_id, u8 vector);
 _Noreturn void cpu_stop_forever(void);
 
 /* --- memory (arch/x86/paging.c) --- */
 
+/* Page tables of CPU's own, which is the one that runs this; nothing is mapped for all from now on. */
+void cpu_own_tables(struct cpu *cpu);
 /* Makes the 2 MiB of host memory that hold ADDRESS visible in CPU's window; returns where ADDRESS is. */
 void *cpu_window(struct cpu *cpu, u64 address);
 /* Identity-maps device registers, uncached. */
@@ -122,7 +125,6 @@ struct vcpu {
 
 struct vcpu_ops {
 	const char *name; /* "amd-svm" */
-	u64 efer; /* bits that a guest may set */
 	const struct table_format *nested_format;
 	unsigned int (*nested_leaf_level)(void);
 	/*
@@ -215,6 +217,8 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value);
 bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value);
 /* Which register accesses run in the guest without exit (true), for the permission maps. */
 bool guest_msr_is_passed(u32 index, bool write);
+/* EFER bits that a guest may set. */
+u64 guest_efer(void);
 bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value);
 bool guest_icr_write(struct vcpu *vcpu, u64 value);
 /* What a guest's registers hold at power-on that are kept outside vcpu_state. */
@@ -249,7 +253,6 @@ void partition_order(struct partition *partition, enum partition_order order);
 void commands_poll(void);
 /* The guest's mark: 1 begins a measured phase, 2 ends it. */
 void partition_mark(struct vcpu *vcpu, u8 value);
-struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id);
 /* Where its memory is, and what it is told of it; changes nothing else. */
 void guest_memory_plan(struct partition *p, const struct inventory *inventory, u64 ecam_base);
 /* Where every guest finds its configuration space: an address that no BAR of this machine has. */

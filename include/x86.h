@@ -24,8 +24,6 @@
 #define EFER_LMA BIT(10)
 #define EFER_NXE BIT(11)
 #define EFER_SVME BIT(12)
-#define EFER_FFXSR BIT(14)
-#define EFER_TCE BIT(15)
 #define EFER_AUTOIBRS BIT(21)
 
 /*
@@ -45,6 +43,7 @@ enum msr {
 	MSR_SPEC_CTRL = 0x48,
 	MSR_PRED_CMD = 0x49,
 	MSR_MTRR_CAP = 0xfe,
+	MSR_MCG_STATUS = 0x17a,
 	MSR_MISC_ENABLE = 0x1a0,
 	MSR_PAT = 0x277,
 	MSR_MTRR_DEF_TYPE = 0x2ff,
@@ -60,6 +59,8 @@ enum msr {
 	MSR_DE_CFG = 0xc0011029,
 };
 
+#define MCG_MCIP BIT(2) /* a machine check is being served: another one shuts down */
+#define DE_CFG_LFENCE_SERIALIZES BIT(1)
 #define APIC_BASE_BSP BIT(8)
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
@@ -68,11 +69,13 @@ enum msr {
 /* x2APIC registers, as MSR numbers (SDM volume 3, table "Local APIC register address map"). */
 enum x2apic_msr {
 	X2APIC_ID = 0x802,
+	X2APIC_VERSION = 0x803,
 	X2APIC_TPR = 0x808,
 	X2APIC_EOI = 0x80b,
 	X2APIC_SVR = 0x80f,
 	X2APIC_ISR = 0x810,
 	X2APIC_IRR = 0x820,
+	X2APIC_ESR = 0x828,
 	X2APIC_LVT_CMCI = 0x82f,
 	X2APIC_ICR = 0x830,
 	X2APIC_LVT_TIMER = 0x832,
@@ -87,10 +90,12 @@ enum x2apic_msr {
 
 #define APIC_SVR_ENABLE BIT(8)
 #define APIC_LVT_MASKED BIT(16)
+#define APIC_LVT_DELIVERY BITS(10, 8)
 
 enum apic_delivery {
 	DELIVERY_FIXED = 0,
 	DELIVERY_LOWEST = 1,
+	DELIVERY_SMI = 2,
 	DELIVERY_NMI = 4,
 	DELIVERY_INIT = 5,
 	DELIVERY_STARTUP = 6,
@@ -163,6 +168,10 @@ CONTROL_REGISTER(cr0)
 CONTROL_REGISTER(cr2)
 CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
+
+static inline void xcr0_write(u64 value) {
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)));
+}
 
 static inline void page_invalidate(const void *address) {
 	__asm__ volatile("invlpg %0" : : "m"(*(const u8 *)address) : "memory");

@@ -5,7 +5,7 @@
 /* From firmware's hands to running partitions. */
 
 #define PAGES_FIXED 320 /* our own tables, ECAM windows, shared areas */
-#define PAGES_PER_CPU 24 /* stacks, descriptors, save areas */
+#define PAGES_PER_CPU 24 /* stacks, descriptors, save areas, tables */
 #define LEGACY_PIC_MASTER_DATA 0x21
 #define LEGACY_PIC_SLAVE_DATA 0xa1
 #define PIC_ALL_MASKED 0xff
@@ -116,11 +116,12 @@ static _Noreturn void run_partition(struct cpu *cpu) {
 	for (;;) {
 		u32 round = p->round;
 
-		cpu_drain_apic(cpu);
+		cpu_reset_registers();
+		cpu_drain_apic();
 		if (vcpu->number == 0 && !(vcpu->requests & REQUEST_STOP))
 			partition_start(p);
 		vcpu_loop(vcpu);
-		cpu_drain_apic(cpu);
+		cpu_drain_apic();
 		if (!__atomic_sub_fetch(&p->vcpus_running, 1, __ATOMIC_SEQ_CST))
 			partition_finish(p);
 		while (p->round == round)
@@ -131,6 +132,7 @@ static _Noreturn void run_partition(struct cpu *cpu) {
 _Noreturn void cpu_main(struct cpu *cpu) {
 	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
 		cpu_pause();
+	cpu_own_tables(cpu);
 	if (cpu->vcpu)
 		run_partition(cpu);
 	else if (cpu == machine.monitor)

@@ -148,16 +148,10 @@ bool partitions_create(struct text_sink *reason) {
 			return false;
 		}
 	}
+	cpu_own_tables(cpu_here());
 	for (u32 i = 0; i < boot.plan.preview.trust_count; i++)
 		report_trust(&boot.plan.preview.trusts[i]);
 	for (u32 i = 0; i < count; i++)
 		check_processors(&machine.partitions[i]);
 	return true;
-}
-
-struct vcpu *partition_vcpu_by_apic_id(const struct partition *partition, u32 apic_id) {
-	for (u32 i = 0; i < partition->vcpu_count; i++)
-		if (partition->vcpus[i].cpu->apic_id == apic_id)
-			return &partition->vcpus[i];
-	return NULL;
 }

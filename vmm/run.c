@@ -87,10 +87,13 @@ static void handle(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 		break;
 	case EXIT_INSTRUCTION: vcpu_inject(vcpu, EXCEPTION_UD, false, 0); break;
 	case EXIT_EXCEPTION:
-		if (exit->vector == EXCEPTION_MC)
-			partition_fail(p, "machine check on cpu %u", number);
-		else
+		if (exit->vector != EXCEPTION_MC) {
 			vcpu_inject(vcpu, exit->vector, exit->has_error, exit->error);
+			break;
+		}
+		partition_fail(p, "machine check on cpu %u", number);
+		/* It has been noted: the next one must not shut the machine down. */
+		msr_write(MSR_MCG_STATUS, 0);
 		break;
 	case EXIT_SHUTDOWN: partition_fail(p, "triple fault on cpu %u", number); break;
 	case EXIT_INVALID:
@@ -132,7 +135,7 @@ static bool serve_requests(struct vcpu *vcpu) {
 	if (vcpu->requests & REQUEST_STOP)
 		return false;
 	if (take(vcpu, REQUEST_INIT)) {
-		cpu_drain_apic(vcpu->cpu);
+		cpu_drain_apic();
 		vcpu->mode = VCPU_WAIT_STARTUP;
 	}
 	if (take(vcpu, REQUEST_STARTUP) && vcpu->mode == VCPU_WAIT_STARTUP) {

@@ -11,9 +11,22 @@
 #define DRAIN_ROUNDS 1024
 #define ILLEGAL_VECTORS BITS(15, 0)
 #define TPR_LEGAL_ONLY 0x0f
+#define LVT_LAST_WITH_CMCI 6 /* number of the last entry in the version register */
 #define CALIBRATION_MS 10
 
 static u64 timer_per_ms;
+
+static void mask_sources(void) {
+	for (u32 index = X2APIC_LVT_TIMER; index <= X2APIC_LVT_ERROR; index++)
+		/* Firmware may watch over temperatures by SMI. */
+		if ((msr_read(index) & APIC_LVT_DELIVERY) != DELIVERY_SMI << 8)
+			msr_write(index, APIC_LVT_MASKED);
+	if ((msr_read(X2APIC_VERSION) >> 16 & 0xff) >= LVT_LAST_WITH_CMCI)
+		msr_write(X2APIC_LVT_CMCI, APIC_LVT_MASKED);
+	msr_write(X2APIC_TIMER_INITIAL, 0);
+	msr_write(X2APIC_TIMER_DIVIDE, 0);
+	msr_write(X2APIC_ESR, 0);
+}
 
 void apic_enable(void) {
 	u64 base = msr_read(MSR_APIC_BASE);
@@ -22,6 +35,7 @@ void apic_enable(void) {
 	msr_write(MSR_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 	msr_write(X2APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
 	msr_write(X2APIC_TPR, 0);
+	mask_sources();
 }
 
 void apic_send(u32 apic_id, u32 command) {
@@ -46,22 +60,12 @@ static bool any_vector(u32 first) {
 	return false;
 }
 
-static void mask_sources(void) {
-	static const u16 sources[] = {X2APIC_LVT_TIMER, X2APIC_LVT_LINT0, X2APIC_LVT_LINT1,
-				      X2APIC_LVT_ERROR};
-
-	for (u32 i = 0; i < ARRAY_SIZE(sources); i++)
-		msr_write(sources[i], APIC_LVT_MASKED);
-	msr_write(X2APIC_TIMER_INITIAL, 0);
-}
-
 /*
  * Interrupts in service are ended, then those that are pending are taken by our own handler, which
  * ends them, until nothing is left. Vectors of exceptions must not arrive as interrupts, which would be
  * our own end: a local APIC refuses them, an emulated one delivers them unless the priority is above theirs.
  */
-void cpu_drain_apic(struct cpu *cpu) {
-	(void)cpu;
+void cpu_drain_apic(void) {
 	mask_sources();
 	msr_write(X2APIC_SVR, APIC_SVR_ENABLE | SPURIOUS_VECTOR);
 	msr_write(X2APIC_TPR, TPR_LEGAL_ONLY);

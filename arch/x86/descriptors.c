@@ -27,7 +27,8 @@ bool descriptors_build(struct cpu *cpu) {
 	struct descriptors *d = page_pool_take(&boot.pool, 1);
 	u64 tss, limit = sizeof(d->tss) - 1;
 
-	if (!d)
+	cpu->tables = page_pool_take(&boot.pool, CPU_TABLE_PAGES);
+	if (!d || !cpu->tables)
 		return false;
 	for (u32 i = STACK_NMI; i <= STACK_MACHINE_CHECK; i++) {
 		d->tss.ist[i - 1] = stack_top(EXTRA_STACK_PAGES);

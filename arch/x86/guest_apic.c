@@ -12,7 +12,6 @@
 #define ICR_DESTINATION_SHIFT 32
 #define FIRST_LEGAL_VECTOR 16
 #define BROADCAST UINT32_MAX
-#define LVT_DELIVERY BITS(10, 8)
 /* Only what every processor has: a reserved bit would be our own #GP. */
 #define LVT_WRITABLE (BITS(7, 0) | BIT(16))
 #define LVT_TIMER_WRITABLE (BITS(7, 0) | BITS(17, 16))
@@ -75,7 +74,7 @@ bool guest_icr_write(struct vcpu *vcpu, u64 value) {
 
 /* Only fixed delivery: SMI, NMI, INIT and ExtINT would strike the hypervisor. */
 static void write_lvt(u32 index, u64 value, u64 writable) {
-	if (value & LVT_DELIVERY)
+	if (value & APIC_LVT_DELIVERY)
 		value = APIC_LVT_MASKED;
 	msr_write(index, value & writable);
 }

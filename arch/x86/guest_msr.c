@@ -6,13 +6,13 @@
 
 #define CPUID_SPEC_CTRL_EBX (BIT(14) | BIT(15) | BIT(24)) /* 0x80000008: IBRS, STIBP, SSBD */
 #define CPUID_IBPB BIT(12)
+#define CPUID_AUTOIBRS BIT(8) /* 0x80000021 EAX */
 #define CPUID_INTEL_SPEC_CTRL (BIT(26) | BIT(27)) /* 7 EDX */
 
 #define MTRR_CAP_WRITE_COMBINING BIT(10)
 #define MTRR_ENABLED_WRITE_BACK (BIT(11) | 6)
 #define HWCR_TSC_FREQUENCY BIT(24)
 #define MISC_ENABLE_FAST_STRINGS BIT(0)
-#define DE_CFG_LFENCE_SERIALIZES BIT(1)
 
 enum msr_rights { PASS_READ = 1, PASS_WRITE = 2, IGNORED = 4 };
 
@@ -78,12 +78,19 @@ bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
 	}
 }
 
+u64 guest_efer(void) {
+	bool has_ibrs =
+		cpuid(0x80000000, 0).eax >= 0x80000021 && cpuid(0x80000021, 0).eax & CPUID_AUTOIBRS;
+
+	return EFER_SCE | EFER_LME | EFER_NXE | (has_ibrs ? EFER_AUTOIBRS : 0);
+}
+
 /* LMA is read-only; LME may change only without paging. */
 static bool write_efer(struct vcpu *vcpu, u64 value) {
 	u64 *efer = &vcpu->state.efer;
 
 	boot.vcpu_ops->load_state(vcpu);
-	if (value & ~(boot.vcpu_ops->efer | EFER_LMA) ||
+	if (value & ~(guest_efer() | EFER_LMA) ||
 	    (vcpu->state.cr0 & CR0_PG && (value ^ *efer) & EFER_LME))
 		return false;
 	*efer = (value & ~EFER_LMA) | (*efer & EFER_LMA);
@@ -122,7 +129,6 @@ bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value) {
 	    (value & avx512 && (value & (avx512 | avx)) != (avx512 | avx)) ||
 	    (value & bounds && (value & bounds) != bounds))
 		return false;
-	cr4_write(cr4_read() | CR4_OSXSAVE);
-	__asm__ volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)));
+	xcr0_write(value);
 	return true;
 }

@@ -8,6 +8,9 @@
 #define RESET_RIP 0xfff0
 #define REAL_MODE_LIMIT 0xffff
 
+#define CPUID_XSAVE BIT(26) /* 1 ECX */
+#define EXTENDED_STATE_BYTES 576 /* that XRSTOR reads when everything is to be as at reset */
+
 void vcpu_reset_state(struct vcpu_state *state) {
 	struct segment data = {.attributes = SEGMENT_DATA_16, .limit = REAL_MODE_LIMIT};
 
@@ -39,4 +42,25 @@ void vcpu_startup_state(struct vcpu_state *state, u8 vector) {
 	state->rip = 0;
 	state->segments[SEG_CS].selector = (u16)(vector << 8);
 	state->segments[SEG_CS].base = (u64)vector << 12;
+}
+
+void cpu_reset_registers(void) {
+	/* Control words of x87 and SSE: all exceptions masked. */
+	static const u8 initial[EXTENDED_STATE_BYTES]
+		__attribute__((aligned(64))) = {[0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f};
+	struct cpuid extended = cpuid(0xd, 0);
+
+	cr4_write(cr4_read() | CR4_OSFXSR);
+	__asm__ volatile("fxrstor64 %0" : : "m"(initial));
+	if (cpuid(1, 0).ecx & CPUID_XSAVE) {
+		cr4_write(cr4_read() | CR4_OSXSAVE);
+		xcr0_write((u64)extended.edx << 32 | extended.eax);
+		__asm__ volatile("xrstor64 %0" : : "m"(initial), "a"(-1), "d"(-1));
+		xcr0_write(BIT(0));
+	}
+	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3"
+			 :
+			 : "r"(0ull));
+	if (guest_msr_is_passed(MSR_SPEC_CTRL, true))
+		msr_write(MSR_SPEC_CTRL, 0);
 }

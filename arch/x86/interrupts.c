@@ -12,6 +12,8 @@ static void leave(struct interrupt_frame *frame, const char *begin, const char *
 
 /* Guests may use vectors 16 to 31 for interrupts: then the local APIC has them in service. */
 static bool is_external(u64 vector) {
+	if (vector == EXCEPTION_MC && msr_read(MSR_MCG_STATUS) & MCG_MCIP)
+		return false;
 	return vector >= FIRST_EXTERNAL_VECTOR ||
 	       (vector >= FIRST_LEGAL_VECTOR && msr_read(X2APIC_ISR) & BIT(vector));
 }

@@ -13,7 +13,8 @@ enum page_bit {
 #define PAGE_NO_EXECUTE BIT(63)
 
 /* Far above any physical address that is mapped one to one. */
-#define WINDOW_BASE 0x7f8000000000ull
+#define WINDOW_SLOT 255ull /* of the root's */
+#define WINDOW_BASE (WINDOW_SLOT << 39)
 
 extern const char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
 	__data_start[], __data_end[];
@@ -38,7 +39,7 @@ static bool map_range(const void *begin, const void *end, unsigned int access) {
 }
 
 /* The image with each section's own rights, the pool, the trampoline, and what configuration needs. */
-bool paging_build(u32 cpu_count) {
+bool paging_build(void) {
 	const u8 *pool = boot.pool.base;
 	struct inventory *inventory = &boot.inventory;
 	bool good =
@@ -51,9 +52,7 @@ bool paging_build(u32 cpu_count) {
 				ACCESS_READ | ACCESS_EXECUTE) &&
 		map_range(inventory->arena->base,
 			  inventory->arena->base + ALIGN_UP(inventory->arena->size, PAGE_SIZE),
-			  ACCESS_READ | ACCESS_WRITE) &&
-		page_tables_map(&host_tables, WINDOW_BASE, 0, cpu_count * LARGE_PAGE_SIZE,
-				ACCESS_READ);
+			  ACCESS_READ | ACCESS_WRITE);
 
 	good = good && (!boot.logs ||
 			map_range(boot.logs, boot.logs + LOG_KINDS, ACCESS_READ | ACCESS_WRITE));
@@ -97,26 +96,25 @@ bool map_image(const struct image *image) {
 					       ALIGN_UP(image->size, PAGE_SIZE), ACCESS_READ);
 }
 
-/* Finds the entry that maps this processor's 2 MiB of the window. */
-void paging_window_init(struct cpu *cpu) {
-	u64 address = WINDOW_BASE + cpu->index * LARGE_PAGE_SIZE;
-	u64 *table = host_tables.root;
+/* What is mapped for all, and a window that no other processor has, not even to speculate in. */
+void cpu_own_tables(struct cpu *cpu) {
+	u64 *root = cpu->tables, *next = root + TABLE_ENTRIES;
 
-	for (unsigned int level = 4; level > 2; level--)
-		table = (u64 *)(uintptr_t)(table[(address >> (PAGE_SHIFT + 9 * (level - 1))) %
-						 TABLE_ENTRIES] &
-					   TABLE_ADDRESS);
-	cpu->window = (u8 *)(uintptr_t)address;
-	cpu->window_entry = &table[(address >> 21) % TABLE_ENTRIES];
+	memcpy(root, host_tables.root, PAGE_SIZE);
+	root[WINDOW_SLOT] = (uintptr_t)next | PAGE_PRESENT | PAGE_WRITE;
+	*next = (uintptr_t)(next + TABLE_ENTRIES) | PAGE_PRESENT | PAGE_WRITE;
+	cr3_write((uintptr_t)root);
 }
 
 void *cpu_window(struct cpu *cpu, u64 address) {
 	u64 entry = ALIGN_DOWN(address, LARGE_PAGE_SIZE) | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE |
 		    PAGE_NO_EXECUTE;
+	volatile u64 *at = cpu->tables + 2 * TABLE_ENTRIES;
+	u8 *window = (u8 *)WINDOW_BASE;
 
-	if (*cpu->window_entry != entry) {
-		*(volatile u64 *)cpu->window_entry = entry;
-		page_invalidate(cpu->window);
+	if (*at != entry) {
+		*at = entry;
+		page_invalidate(window);
 	}
-	return cpu->window + address % LARGE_PAGE_SIZE;
+	return window + address % LARGE_PAGE_SIZE;
 }

@@ -7,6 +7,7 @@
 
 #define CPU_STACK_PAGES 4
 #define EXTRA_STACK_PAGES 2
+#define CPU_TABLE_PAGES 3
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
 #define SELECTOR_TSS 0x18
@@ -49,9 +50,8 @@ _Static_assert(sizeof(struct interrupt_frame) == 22 * 8, "vectors.asm");
 extern const struct table_format x86_format;
 
 /* paging.c */
-bool paging_build(u32 cpu_count);
+bool paging_build(void);
 u64 paging_root(void);
-void paging_window_init(struct cpu *cpu);
 
 /* descriptors.c */
 bool descriptors_build(struct cpu *cpu);

@@ -69,7 +69,6 @@ static void cpu_load(struct cpu *cpu) {
 	cr0_write((cr0_read() & ~(CR0_CD | CR0_NW)) | CR0_WP | CR0_NE);
 	descriptors_load(cpu);
 	cr4_write(cr4_read() | CR4_MCE);
-	paging_window_init(cpu);
 	msr_write(MSR_PAT, PAT_DEFAULT);
 	apic_enable();
 }
@@ -133,7 +132,7 @@ bool cpus_start(struct text_sink *reason) {
 	u32 apic_id;
 
 	interrupts_build();
-	if (!cpus_build() || !paging_build(cpu_total)) {
+	if (!cpus_build() || !paging_build()) {
 		text_print(reason, "no memory left for page tables and stacks");
 		return false;
 	}

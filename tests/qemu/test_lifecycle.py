@@ -37,6 +37,8 @@ cmdline = victim
     machine.wait_for(r"bulkhead: partition once: failed: triple fault", 120)
     machine.wait_for(r"^\[victim\] victim: round \d+ changed 0 first 0x0 interrupts 0\n", 120, after=end)
     assert not machine.lines(r"bulkhead: partition once: restarting")
+    found = machine.lines(r"^\[again\] guest: found .* in registers$")
+    assert len(found) >= 3 and set(found) == {"[again] guest: found 0x0 0x0 in registers"}, found
     assert not machine.lines(r"bulkhead: (panic|partition victim: (failed|stopped))")
 
 

@@ -51,6 +51,10 @@ void svm_load_state(struct vcpu *vcpu) {
 	(void)vcpu;
 }
 
+u64 guest_efer(void) {
+	return 0;
+}
+
 void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit) {
 	(void)vcpu;
 	(void)exit;

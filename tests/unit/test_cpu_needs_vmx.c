@@ -171,7 +171,7 @@ static void test_large_pages(void **state) {
 		{0x50657, BIT(29), BIT(6), true}, /* a Cascade Lake that says so */
 		{0x506f1, 0, 0, true}, /* a Goldmont */
 		{0x706f1, 0, 0, false}, /* model 0x7f: none of those */
-		{0x506c9 | 1 << 20, 0, 0, true}, /* the extended family counts for family 15 only */
+		{0x1506c9, 0, 0, false}, /* another family */
 		{0xf5c, 0, 0, false},
 	};
 

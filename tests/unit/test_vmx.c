@@ -9,7 +9,29 @@
 
 #include <cmocka.h>
 
+#include "x86.h"
+
+/* What interrupts.c asks of its processor. */
+static u64 machine_check_status, in_service, ends;
+
+static u64 model_msr_read(u32 index) {
+	return index == MSR_MCG_STATUS ? machine_check_status : in_service;
+}
+
+static void model_msr_write(u32 index, u64 value) {
+	assert_int_equal(index, X2APIC_EOI);
+	assert_int_equal(value, 0);
+	ends++;
+}
+
+#define cr2_read() 0ull
+#define msr_read model_msr_read
+#define msr_write model_msr_write
 #include "../../arch/x86/interrupts.c"
+#undef cr2_read
+#undef msr_read
+#undef msr_write
+
 #include "../../arch/x86/vmx/controls.c"
 #include "../../arch/x86/vmx/exits.c"
 #include "../../arch/x86/vmx/msr_map.c"
@@ -25,7 +47,9 @@ static u64 vmcs[FIELDS];
 static enum vmx_entry entry_result;
 static u32 entered;
 
-const struct vcpu_ops vmx_ops = {.efer = EFER_SCE | EFER_LME | EFER_NXE};
+u64 guest_efer(void) {
+	return EFER_SCE | EFER_LME | EFER_NXE;
+}
 
 u64 vmcs_read(u32 field) {
 	assert_true(field < FIELDS);
@@ -210,7 +234,7 @@ static void bad_states_are_named(void **state) {
 	WRONG(s.cr0 |= BIT(40), "CR0 has reserved bits");
 	WRONG(s.cr4 = 0, "EFER.LMA without paging or CR4.PAE");
 	WRONG(s.efer = EFER_LMA, "EFER.LMA is not EFER.LME with paging");
-	WRONG(s.efer |= EFER_FFXSR, "EFER has reserved bits");
+	WRONG(s.efer |= EFER_AUTOIBRS, "EFER has reserved bits");
 	WRONG(s.cr3 = BIT(60), "CR3 is beyond physical memory");
 	WRONG(s.rflags = 0, "RFLAGS has reserved bits");
 	WRONG(s.rflags |= BIT(17), "RFLAGS.VM outside protected mode");
@@ -490,9 +514,11 @@ __asm__(".data\n"
 	"vmx_enter_end: .skip 16\n"
 	".text\n");
 
+static jmp_buf panicked;
+
 _Noreturn void panic(const char *format, ...) {
 	(void)format;
-	abort();
+	longjmp(panicked, 1);
 }
 
 static u64 continues_at(const char *rip) {
@@ -511,6 +537,29 @@ static void a_kick_before_the_entry_is_not_lost(void **state) {
 		assert_true(continues_at(cpu_idle_begin + i) == (uintptr_t)cpu_idle_end);
 	assert_true(continues_at(vmx_enter_end) == (uintptr_t)vmx_enter_end);
 	assert_true(continues_at(cpu_idle_end + 15) == (uintptr_t)cpu_idle_end + 15);
+}
+
+static bool ends_as_interrupt(u64 vector) {
+	struct interrupt_frame frame = {.vector = vector};
+
+	ends = 0;
+	if (setjmp(panicked))
+		return false;
+	interrupt_handler(&frame);
+	return ends == 1;
+}
+
+/* A guest may send itself vector 18, and have it in service when the machine fails. */
+static void a_machine_check_is_no_interrupt(void **state) {
+	(void)state;
+	in_service = BIT(EXCEPTION_MC);
+	machine_check_status = 0;
+	assert_true(ends_as_interrupt(EXCEPTION_MC));
+	machine_check_status = MCG_MCIP;
+	assert_false(ends_as_interrupt(EXCEPTION_MC));
+	in_service = 0;
+	assert_false(ends_as_interrupt(EXCEPTION_AC));
+	assert_true(ends_as_interrupt(FIRST_EXTERNAL_VECTOR));
 }
 
 /* --- maps --- */
@@ -563,6 +612,7 @@ int main(void) {
 		cmocka_unit_test_setup(a_first_entry_is_checked_before, set_up),
 		cmocka_unit_test_setup(an_instruction_carried_out_ends_the_shadow, set_up),
 		cmocka_unit_test(a_kick_before_the_entry_is_not_lost),
+		cmocka_unit_test(a_machine_check_is_no_interrupt),
 		cmocka_unit_test(msr_map_of_vmx),
 	};
 

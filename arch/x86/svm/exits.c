@@ -93,6 +93,8 @@ void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit) {
 	vmcb->rip = state->rip;
 	vmcb->rflags = state->rflags;
 	vmcb->event_injection = vcpu->event;
+	/* Without it a machine check in the guest would shut the machine down. */
+	vmcb->cr4 |= CR4_MCE;
 	gif_clear();
 	if (vcpu->requests) {
 		/* Whoever set one sends an NMI after it: with GIF clear it waits for VMRUN. */

@@ -90,7 +90,7 @@ void svm_set_state(struct vcpu *vcpu) {
 	vmcb->dr7 = DR7_DEFAULT;
 	vmcb->guest_pat = PAT_DEFAULT;
 	vmcb->star = vmcb->lstar = vmcb->cstar = vmcb->sfmask = vmcb->kernel_gs_base = 0;
-	vmcb->sysenter_cs = vmcb->sysenter_esp = vmcb->sysenter_eip = 0;
+	vmcb->sysenter_cs = vmcb->sysenter_esp = vmcb->sysenter_eip = vmcb->spec_ctrl = 0;
 	vcpu->event = 0;
 	vmcb->interrupt_shadow = 0;
 	vmcb->tlb_control = TLB_FLUSH_ALL;

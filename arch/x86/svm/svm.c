@@ -2,6 +2,7 @@
 #include "svm.h"
 
 #define CPUID_SVM BIT(2) /* 0x80000001 ECX */
+#define CPUID_HYPERVISOR BIT(31) /* 1 ECX */
 #define CPUID_NESTED_PAGING BIT(0) /* 0x8000000a EDX */
 #define CPUID_PAGE_1G BIT(26) /* 0x80000001 EDX */
 #define VM_CR_SVMDIS BIT(4)
@@ -27,7 +28,11 @@ static bool svm_cpu_enable(struct cpu *cpu, struct page_pool *pool) {
 	if (!area)
 		return false;
 	cpu->vendor = area;
-	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME);
+	/* What guests teach the predictor of branches does not count here, where the processor can tell. */
+	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SVME | (guest_efer() & EFER_AUTOIBRS));
+	/* Guests are told so. Whatever has x2APIC has the register, but not all that emulates it. */
+	if (!(cpuid(1, 0).ecx & CPUID_HYPERVISOR))
+		msr_write(MSR_DE_CFG, msr_read(MSR_DE_CFG) | DE_CFG_LFENCE_SERIALIZES);
 	msr_write(MSR_VM_HSAVE_PA, (uintptr_t)area);
 	__asm__ volatile("vmsave %0" : : "a"(area + PAGE_SIZE) : "memory");
 	return true;
@@ -49,7 +54,6 @@ extern const struct table_format x86_format;
 
 const struct vcpu_ops svm_ops = {
 	.name = "amd-svm",
-	.efer = EFER_SCE | EFER_LME | EFER_NXE | EFER_FFXSR | EFER_TCE | EFER_AUTOIBRS,
 	.nested_format = &x86_format,
 	.nested_leaf_level = svm_nested_leaf_level,
 	.check = svm_check,

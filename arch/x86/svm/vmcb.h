@@ -126,7 +126,9 @@ struct vmcb {
 		cr2;
 	u8 reserved_648[0x668 - 0x648];
 	u64 guest_pat;
-	u8 reserved_670[0x1000 - 0x670];
+	u8 reserved_670[0x6e0 - 0x670];
+	u64 spec_ctrl;
+	u8 reserved_6e8[0x1000 - 0x6e8];
 };
 _Static_assert(sizeof(struct vmcb) == 0x1000, "one page");
 _Static_assert(offsetof(struct vmcb, io_permissions) == 0x40, "IOPM_BASE_PA");
@@ -137,3 +139,4 @@ _Static_assert(offsetof(struct vmcb, efer) == 0x4d0, "EFER");
 _Static_assert(offsetof(struct vmcb, rip) == 0x578, "RIP");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "RAX");
 _Static_assert(offsetof(struct vmcb, guest_pat) == 0x668, "G_PAT");
+_Static_assert(offsetof(struct vmcb, spec_ctrl) == 0x6e0, "SPEC_CTRL");

@@ -33,7 +33,7 @@ const char *vmx_state_fault(const struct vcpu_state *state) {
 		{state->cr0 >> 32, "CR0 has reserved bits"},
 		{lma && !(paging && state->cr4 & CR4_PAE), "EFER.LMA without paging or CR4.PAE"},
 		{lma != (paging && state->efer & EFER_LME), "EFER.LMA is not EFER.LME with paging"},
-		{state->efer & ~(vmx_ops.efer | EFER_LMA), "EFER has reserved bits"},
+		{state->efer & ~(guest_efer() | EFER_LMA), "EFER has reserved bits"},
 		{state->cr3 & ~BITS(51, 0), "CR3 is beyond physical memory"},
 		{state->rflags & RFLAGS_RESERVED || !(state->rflags & RFLAGS_FIXED),
 		 "RFLAGS has reserved bits"},

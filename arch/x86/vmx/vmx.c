@@ -100,12 +100,11 @@ static bool check(u32 *controls, struct text_sink *reason) {
  * two translations of one address: "machine check error on page size change". Pages of 4 KiB in the EPT prevent it.
  */
 static bool large_code_is_safe(void) {
-	/* Family 6, by model: Knights, Goldmonts and the server's Tremont have no such error, nor a register that says so. */
-	static const u8 safe[] = {0x57, 0x5c, 0x5f, 0x7a, 0x85, 0x86};
-	u32 id = cpuid(1, 0).eax, model = (id >> 4 & 0xf) | (id >> 12 & 0xf0);
+	/* Family and model: Knights, Goldmonts and the server's Tremont have neither the error nor words for it. */
+	static const u32 safe[] = {0x50670, 0x506c0, 0x506f0, 0x706a0, 0x80650, 0x80660};
 
 	for (u32 i = 0; i < ARRAY_SIZE(safe); i++)
-		if ((id >> 8 & 0xf) == 6 && model == safe[i])
+		if ((cpuid(1, 0).eax & 0x0fff0ff0) == safe[i])
 			return true;
 	return cpuid(7, 0).edx & CPUID_ARCH_CAPABILITIES &&
 	       msr_read(MSR_ARCH_CAPABILITIES) & PSCHANGE_MC_NO;
@@ -171,7 +170,6 @@ static void vmx_set_efer(struct vcpu *vcpu) {
 
 const struct vcpu_ops vmx_ops = {
 	.name = "intel-vmx",
-	.efer = EFER_SCE | EFER_LME | EFER_NXE,
 	.nested_format = &ept_format,
 	.nested_leaf_level = vmx_nested_leaf_level,
 	.check = vmx_check,

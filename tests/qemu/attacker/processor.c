@@ -11,6 +11,8 @@
 #define X2APIC_SELF_IPI 0x83f
 #define MSR_EFER 0xc0000080
 #define EFER_SVME (1u << 12)
+#define EFER_FFXSR (1u << 14)
+#define EFER_TCE (1u << 15)
 #define MSR_VM_CR 0xc0010114
 #define MSR_SMM_BASE 0xc0010111
 #define MSR_VM_HSAVE_PA 0xc0010117
@@ -103,6 +105,10 @@ void attack_msrs(void) {
 	try_write_msr(MSR_EFER, value | EFER_SVME);
 	try_read_msr(MSR_EFER, &value);
 	leaks += (value & EFER_SVME) != 0;
+	/* Bits that not every processor has, and that are not offered. */
+	try_read_msr(MSR_EFER, &value);
+	leaks += try_write_msr(MSR_EFER, value | EFER_FFXSR) == NO_FAULT;
+	leaks += try_write_msr(MSR_EFER, value | EFER_TCE) == NO_FAULT;
 	try_write_msr(MSR_EFER, UINT64_MAX);
 	try_write_msr(MSR_APIC_BASE, 0);
 	try_write_msr(MSR_APIC_BASE, 0xfee00800);
