@@ -40,10 +40,9 @@ static const char *choose_processor_kind(void) {
 		text_print(&buffer.sink, "this processor has no x2APIC, or firmware hides it: "
 					 "switch on x2APIC in the firmware's settings");
 	else if (cr4_read() &
-		 CR4_LA57) /* our own tables have four levels, and none can be left in long mode */
-		text_print(&buffer.sink,
-			   "firmware runs this processor with page tables of five levels: "
-			   "switch them off (5-level paging) in its settings");
+		 CR4_LA57) /* our tables have four levels: not to be left in long mode */
+		text_print(&buffer.sink, "firmware uses page tables of five levels: switch 5-level "
+					 "paging off in its settings");
 	for (u32 i = 0; !words[0] && !boot.vcpu_ops && i < ARRAY_SIZE(processor_kinds); i++)
 		if (processor_kinds[i]->check(&buffer.sink))
 			boot.vcpu_ops = processor_kinds[i];

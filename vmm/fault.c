@@ -92,8 +92,8 @@ void guest_memory_fault(struct vcpu *vcpu, const struct vcpu_exit *exit) {
 	boot.vcpu_ops->load_state(vcpu);
 	count = exit->fetch ? 0 : guest_fetch(&p->memory, &vcpu->state, bytes);
 	if (exit->walk || vcpu->event) /* what is at RIP has not asked for it */
-		partition_fail(p, "0x%lx, which is no memory, holds what the processor needs %s",
-			       exit->address, exit->walk ? "to translate" : "for an event");
+		partition_fail(p, "the processor needs 0x%lx, which is no memory, to %s",
+			       exit->address, exit->walk ? "translate" : "deliver an event");
 	else if (instruction_decode(bytes, count, guest_code_mode(&vcpu->state), &instruction) &&
 		 execute(vcpu, &instruction, exit))
 		return;

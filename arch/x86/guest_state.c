@@ -47,7 +47,7 @@ void vcpu_startup_state(struct vcpu_state *state, u8 vector) {
 void cpu_reset_registers(void) {
 	/* Control words of x87 and SSE: all exceptions masked. */
 	static const u8 initial[EXTENDED_STATE_BYTES]
-		__attribute__((aligned(64))) = {[0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f};
+		__attribute__((aligned(64))) = {0x7f, 0x03, [24] = 0x80, 0x1f};
 	struct cpuid extended = cpuid(0xd, 0);
 
 	cr4_write(cr4_read() | CR4_OSFXSR);
@@ -58,9 +58,7 @@ void cpu_reset_registers(void) {
 		__asm__ volatile("xrstor64 %0" : : "m"(initial), "a"(-1), "d"(-1));
 		xcr0_write(BIT(0));
 	}
-	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3"
-			 :
-			 : "r"(0ull));
+	__asm__ volatile("mov %0,%%dr0; mov %0,%%dr1; mov %0,%%dr2; mov %0,%%dr3" : : "r"(0ull));
 	if (guest_msr_is_passed(MSR_SPEC_CTRL, true))
 		msr_write(MSR_SPEC_CTRL, 0);
 }

@@ -213,11 +213,11 @@ static void what_no_instruction_asked_for_is_not_carried_out(void **unused) {
 	(void)unused;
 	vcpu.event = EVENT_VALID | EVENT_TYPE_EXCEPTION | 14;
 	run("\x48\x89\x07", true); /* mov %rax, (%rdi) */
-	assert_non_null(strstr(failure, "needs for an event"));
+	assert_non_null(strstr(failure, "to deliver an event"));
 	vcpu.event = 0;
 	exit_at_device.walk = true;
 	guest_memory_fault(&vcpu, &exit_at_device);
-	assert_non_null(strstr(failure, "needs to translate"));
+	assert_non_null(strstr(failure, "to translate"));
 	assert_int_equal(writes, 0);
 	assert_int_equal(vcpu.state.rip, CODE);
 }
