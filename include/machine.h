@@ -160,8 +160,6 @@ enum partition_state {
 /* What a person wants of it, whatever the file says. */
 enum partition_order { ORDER_NONE, ORDER_START, ORDER_STOP, ORDER_RESTART };
 
-#define PARTITION_PHASES 8
-
 struct partition {
 	const struct partition_plan *plan;
 	u32 index;
@@ -191,8 +189,7 @@ struct partition {
 	struct guest_memory memory;
 	char line[1024]; /* console output until its newline */
 	u32 line_length;
-	u64 phase_exits[PARTITION_PHASES][EXIT_REASONS];
-	u32 phases;
+	u32 phases; /* that the guest has ended */
 };
 
 /* What is made of it. */

@@ -22,10 +22,6 @@ static void print_counts(const u64 *exits, char *line, size_t size) {
 void statistics_print(struct partition *p) {
 	char line[320];
 
-	for (u32 phase = 0; phase < p->phases; phase++) {
-		print_counts(p->phase_exits[phase], line, sizeof(line));
-		say("phase %s %u: %s", p->plan->name, phase + 1, line);
-	}
 	for (u32 i = 0; i < p->vcpu_count; i++) {
 		print_counts(p->vcpus[i].exits, line, sizeof(line));
 		say("stats %s cpu %u: %s", p->plan->name, p->vcpus[i].cpu->index, line);
@@ -34,23 +30,24 @@ void statistics_print(struct partition *p) {
 
 enum mark { MARK_BEGIN = 1, MARK_END = 2 };
 
-/* Counters of all the partition's processors; the access that ends a phase is not part of it. */
+/* Exits of all the partition's processors since the last begin; the access that ends a phase is not part of it. */
 void partition_mark(struct vcpu *vcpu, u8 value) {
 	struct partition *p = vcpu->partition;
+	u64 phase[EXIT_REASONS] = {0};
+	char line[320];
 
 	spin_lock(&p->lock);
-	if (value == MARK_BEGIN) {
-		for (u32 i = 0; i < p->vcpu_count; i++)
-			memcpy(p->vcpus[i].mark, p->vcpus[i].exits, sizeof(vcpu->mark));
-	} else if (value == MARK_END && p->phases < PARTITION_PHASES) {
-		u64 *phase = p->phase_exits[p->phases++];
+	for (u32 i = 0; i < p->vcpu_count * EXIT_REASONS; i++) {
+		struct vcpu *of = &p->vcpus[i / EXIT_REASONS];
+		u32 reason = i % EXIT_REASONS;
 
-		for (u32 i = 0; i < p->vcpu_count; i++) {
-			for (u32 reason = 0; reason < EXIT_REASONS; reason++)
-				phase[reason] +=
-					p->vcpus[i].exits[reason] - p->vcpus[i].mark[reason];
-		}
-		phase[EXIT_IO]--;
+		phase[reason] += of->exits[reason] - of->mark[reason];
+		if (value == MARK_BEGIN)
+			of->mark[reason] = of->exits[reason];
 	}
+	phase[EXIT_IO]--;
+	print_counts(phase, line, sizeof(line));
+	if (value == MARK_END)
+		say("phase %s %u: %s", p->plan->name, ++p->phases, line);
 	spin_unlock(&p->lock);
 }
