@@ -108,6 +108,14 @@ $(BUILD)/gen/%.h: vmm/%.txt $(TOOLS)/make-rows.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-rows.py $< $@
 
+# Names and numbers of registers.
+$(BUILD)/gen/%_registers.h: %/registers.txt $(TOOLS)/make-registers.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-registers.py $< $@
+$(BUILD)/gen/x86_registers.h: arch/x86/registers.txt $(TOOLS)/make-registers.py
+	$(call say,TABLE,$<)
+	$(Q)$(TOOLS)/make-registers.py $< $@
+
 # What units and rules say, in words.
 $(BUILD)/gen/reasons.h: pci/reasons.txt $(TOOLS)/make-words.py
 	$(call say,TABLE,$<)
@@ -123,7 +131,8 @@ $(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
 	$(Q)$(TOOLS)/make-rules.py $< $@
 
 GENERATED := $(addprefix $(BUILD)/gen/,guest_tables.h guest_cpuid_rows.h guest_msr_rows.h config_rules.h quirk_names.h quirk_rows.h \
-	reasons.h vtd_faults.h amdvi_events.h instructions.h kinds.h)
+	reasons.h vtd_faults.h amdvi_events.h instructions.h kinds.h \
+	pci_registers.h x86_registers.h)
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)

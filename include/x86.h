@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "types.h"
+#include "x86_registers.h" /* made of arch/x86/registers.txt */
 
 /* Register bits and instructions of the processor, as AMD's APM and Intel's SDM name them. */
 
@@ -37,28 +38,6 @@
 #define EVENT_VALID BIT(31)
 #define EVENT_ERROR_SHIFT 32
 
-enum msr {
-	MSR_TSC = 0x10,
-	MSR_APIC_BASE = 0x1b,
-	MSR_SPEC_CTRL = 0x48,
-	MSR_PRED_CMD = 0x49,
-	MSR_MTRR_CAP = 0xfe,
-	MSR_MCG_STATUS = 0x17a,
-	MSR_MISC_ENABLE = 0x1a0,
-	MSR_PAT = 0x277,
-	MSR_MTRR_DEF_TYPE = 0x2ff,
-	MSR_X2APIC = 0x800,
-	MSR_X2APIC_LAST = 0x83f,
-	MSR_EFER = 0xc0000080,
-	MSR_STAR = 0xc0000081,
-	MSR_SFMASK = 0xc0000084,
-	MSR_FS_BASE = 0xc0000100,
-	MSR_HWCR = 0xc0010015,
-	MSR_VM_CR = 0xc0010114,
-	MSR_VM_HSAVE_PA = 0xc0010117,
-	MSR_DE_CFG = 0xc0011029,
-};
-
 #define MCG_MCIP BIT(2) /* a machine check is being served: another one shuts down */
 #define DE_CFG_LFENCE_SERIALIZES BIT(1)
 #define APIC_BASE_BSP BIT(8)
@@ -66,50 +45,9 @@ enum msr {
 #define APIC_BASE_ENABLE BIT(11)
 #define PAT_DEFAULT 0x0007040600070406ull
 
-/* x2APIC registers, as MSR numbers (SDM volume 3, table "Local APIC register address map"). */
-enum x2apic_msr {
-	X2APIC_ID = 0x802,
-	X2APIC_VERSION = 0x803,
-	X2APIC_TPR = 0x808,
-	X2APIC_EOI = 0x80b,
-	X2APIC_SVR = 0x80f,
-	X2APIC_ISR = 0x810,
-	X2APIC_IRR = 0x820,
-	X2APIC_ESR = 0x828,
-	X2APIC_LVT_CMCI = 0x82f,
-	X2APIC_ICR = 0x830,
-	X2APIC_LVT_TIMER = 0x832,
-	X2APIC_LVT_THERMAL = 0x833,
-	X2APIC_LVT_PERFORMANCE = 0x834,
-	X2APIC_LVT_LINT0 = 0x835,
-	X2APIC_LVT_LINT1 = 0x836,
-	X2APIC_LVT_ERROR = 0x837,
-	X2APIC_TIMER_INITIAL = 0x838,
-	X2APIC_TIMER_DIVIDE = 0x83e,
-};
-
 #define APIC_SVR_ENABLE BIT(8)
 #define APIC_LVT_MASKED BIT(16)
 #define APIC_LVT_DELIVERY BITS(10, 8)
-
-enum apic_delivery {
-	DELIVERY_FIXED = 0,
-	DELIVERY_LOWEST = 1,
-	DELIVERY_SMI = 2,
-	DELIVERY_NMI = 4,
-	DELIVERY_INIT = 5,
-	DELIVERY_STARTUP = 6,
-};
-
-enum exception_vector {
-	EXCEPTION_DB = 1,
-	EXCEPTION_NMI = 2,
-	EXCEPTION_UD = 6,
-	EXCEPTION_DF = 8,
-	EXCEPTION_GP = 13,
-	EXCEPTION_AC = 17,
-	EXCEPTION_MC = 18,
-};
 
 #define SEGMENT_DPL BITS(6, 5)
 
