@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""growth.py [--only NAME]
+"""growth.py [--only NAME...]
 
 How Bulkhead's cost grows with partitions, guest memory, processors and functions: instructions from
 leaving firmware to each partition's first instruction, and the memory that tables and state take.
@@ -8,6 +8,7 @@ Guests do nothing but switch themselves off. Results in build/bench/growth.json.
 import argparse
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -84,18 +85,20 @@ def run(case):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=list(SERIES))
+    parser.add_argument("--only", nargs="+", choices=[*SERIES, "tables"], default=[*SERIES, "tables"])
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("growth: ended from outside"))  # and QEMU with it
     out = BENCH / "growth.json"
     results = json.loads(out.read_text()) if out.exists() else {}
-    for name in [options.only] if options.only else SERIES:
+    for name in options.only:
         results[name] = []
-        for case in SERIES[name]:
+        for case in SERIES.get(name, ()):
             one = run(case)
             results[name].append(one)
             print(f"growth: {name}: {({k: v for k, v in one.items() if k != 'host'})}", flush=True)
             out.write_text(json.dumps(results))
-    results["tables"] = json.loads(subprocess.run([BENCH / "tables"], check=True, stdout=subprocess.PIPE).stdout)
+        if name == "tables":
+            results[name] = json.loads(subprocess.run([BENCH / "tables"], check=True, stdout=subprocess.PIPE).stdout)
     out.write_text(json.dumps(results))
 
 

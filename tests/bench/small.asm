@@ -1,17 +1,13 @@
 ; SPDX-License-Identifier: Apache-2.0
-; The smallest guest: marks that it runs and switches its partition off. A flat Multiboot image.
+; The smallest guest: marks that it runs and switches its partition off. A flat binary: entered at its
+; first byte, in 32-bit mode.
 
-MULTIBOOT_MAGIC equ 0x1badb002
-MULTIBOOT_ADDRESSES equ 0x10000
 LOAD equ 0x100000
 SLEEP_PORT equ 0x600
 SLEEP_OFF equ 0x20 | 5 << 2
 
 org LOAD
 bits 32
-header:
-	dd MULTIBOOT_MAGIC, MULTIBOOT_ADDRESSES, -(MULTIBOOT_MAGIC + MULTIBOOT_ADDRESSES)
-	dd header, LOAD, end, end, start
 start:
 	mov edi, "up"
 	xor esi, esi
@@ -23,4 +19,3 @@ start:
 .end:
 	hlt
 	jmp .end
-end:
