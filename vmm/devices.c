@@ -111,7 +111,8 @@ void uart_output(struct uart *uart, u8 byte) {
 	struct partition *p = container_of(uart, struct partition, uart);
 
 	/* Terminal sequences could forge lines of the hypervisor or of others. */
-	bool shown = byte >= ' ' || byte == '\t' || (byte == '\b' && p == machine.attached);
+	bool shown = (byte >= ' ' && byte < 0x7f) || byte >= 0xa0 || byte == '\t' ||
+		     (byte == '\b' && p == machine.attached);
 
 	if (byte != '\n' && byte != '\r')
 		p->line[p->line_length++] = shown ? (char)byte : '?';

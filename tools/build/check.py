@@ -72,14 +72,15 @@ def run_fuzz(sums):
         sums.result(f"fuzz_{name}", good)
 
 
-def run_pytest(sums, *folders):
+def run_pytest(sums, *folders, workers=1):
+    """Several workers share the files; what they need must have been built, so that none builds under another's eyes."""
     report = BUILD / "pytest.xml"
     report.unlink(missing_ok=True)
     tests = [path for path in (ROOT / "tests" / folder for folder in folders) if any(path.glob("test_*.py"))]
     if not tests:
         return
     status = subprocess.run([PYTHON, "-B", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", f"--junitxml={report}",
-                             *map(str, tests)], cwd=ROOT).returncode
+                             *(["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []), *map(str, tests)], cwd=ROOT).returncode
     if not report.exists():
         sums.failed.append("pytest did not run")
         return
@@ -98,6 +99,12 @@ def run_pytest(sums, *folders):
         sums.failed.append(f"pytest ended with status {status}")
 
 
+def run_machines(sums):
+    """Emulated machines, and the host command: half of the time a machine keeps one processor busy, so two at once."""
+    make(sums, "build of guests and test programs", "all", "guest", "lister", "instrument", "build/host/inventory", "BUILD=build")
+    run_pytest(sums, "qemu", "host", workers=2)
+
+
 STEPS = {
     "gcc": lambda sums: make(sums, "build with gcc", "all", "CC=gcc"),
     "clang": lambda sums: make(sums, "build with clang", "all", "CC=clang", "BUILD=build/clang"),
@@ -106,7 +113,7 @@ STEPS = {
     "size": lambda sums: make(sums, "size", "size"),
     "unit": run_unit,
     "fuzz": run_fuzz,
-    "qemu": lambda sums: run_pytest(sums, "qemu", "host"),
+    "qemu": run_machines,
     "bochs": lambda sums: run_pytest(sums, "bochs"),
 }
 
