@@ -144,6 +144,7 @@ struct acpi_ivhd {
 	u64 efr, efr2; /* entries of IVHD_10 begin here */
 } ACPI_PACKED;
 ACPI_SIZE(acpi_ivhd, 40);
+#define IVHD_NO_TRANSLATION BIT(0) /* features, HATDis; not in an IVHD_10 */
 
 /* An IVHD device entry: the first four bytes are always there, the rest in eight-byte ones. */
 struct acpi_ivhd_entry {

@@ -58,9 +58,9 @@ struct iommu_ops {
 	/*
 	 * Points the unit at them, invalidates everything, switches translation and interrupt remapping
 	 * on, compatibility format blocked. Translation that the firmware left on is swapped, not
-	 * switched off first.
+	 * switched off first. Returns what did not work, or NULL.
 	 */
-	bool (*enable)(struct iommu_unit *unit);
+	const char *(*enable)(struct iommu_unit *unit);
 	/*
 	 * Points one requester ID at a domain's tables, or (DOMAIN NULL) blocks it, with all flushes.
 	 * Only domain.c calls this.
@@ -72,6 +72,7 @@ struct iommu_ops {
 	void (*written)(const u64 *entries, u64 count);
 
 	u32 interrupts; /* entries of a table */
+	u64 table_bytes; /* of the pool, for each requester that has interrupts */
 	/* Notes on each entry of the requester's table, zeros at first; NULL: there is no memory for it. */
 	u32 *(*interrupt_owners)(struct iommu_unit *unit, u16 requester_id);
 	/* Points COUNT entries from FIRST at TARGET, or (TARGET NULL) blocks them, with all flushes. */
@@ -127,9 +128,14 @@ bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct 
 u64 iommu_pages(const struct iommu *iommu);
 bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *reason);
 
-/* A domain whose tables every unit that serves GROUPS can walk: what all of them have in common. */
-bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *groups,
-		   u32 group_count);
+/*
+ * A domain whose tables every unit that serves the groups of FUNCTIONS can walk: what all of them have in
+ * common.
+ */
+bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *functions,
+		   u32 count);
+/* Pool pages for one with BYTES of guest memory and so many PIECES of reserved memory. */
+u64 domain_pages(const struct iommu *iommu, u64 bytes, u32 pieces);
 /* Maps guest memory into it. */
 bool domain_map(struct iommu *iommu, struct dma_domain *domain, u64 guest, u64 host, u64 length,
 		unsigned int access);

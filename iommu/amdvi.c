@@ -209,7 +209,8 @@ static void write_bases(const struct iommu_unit *unit) {
  *      entries (3.4.4), and drop everything again.
  * A unit that was off goes the same way, but without step 3: its formats are set before IommuEn.
  */
-static bool enable(struct iommu_unit *unit) {
+static const char *enable(struct iommu_unit *unit) {
+	static const char no_answer[] = "it does not carry out commands";
 	u64 firmware = mmio_read64(unit->registers + AMDVI_CONTROL);
 	bool was_on = firmware & AMDVI_CONTROL_IOMMU_EN;
 
@@ -217,20 +218,20 @@ static bool enable(struct iommu_unit *unit) {
 		was_on ? firmware & (AMDVI_CONTROL_IOMMU_EN | INTERRUPT_FORMAT) : 0;
 	amdvi_control(unit, 0, 0);
 	if (!amdvi_wait_stopped(unit, AMDVI_STATUS_CMD_BUF_RUN | AMDVI_STATUS_EVENT_LOG_RUN))
-		return false;
+		return "its rings do not stop";
 	write_bases(unit);
 	if (was_on) {
 		amdvi_control(unit, 0, AMDVI_CONTROL_COHERENT | AMDVI_CONTROL_CMD_BUF_EN);
 		if (!amdvi_flush_all(unit))
-			return false;
+			return no_answer;
 	}
 	amdvi_control(unit, INTERRUPT_FORMAT, wanted_control(unit));
 	amdvi_control(unit, 0, AMDVI_CONTROL_IOMMU_EN);
 	amdvi_control(unit, 0, AMDVI_CONTROL_CMD_BUF_EN);
 	if (!amdvi_flush_all(unit))
-		return false;
+		return no_answer;
 	amdvi_control(unit, 0, AMDVI_CONTROL_EVENT_LOG_EN);
-	return true;
+	return NULL;
 }
 
 const struct iommu_ops amdvi_ops = {
@@ -243,6 +244,7 @@ const struct iommu_ops amdvi_ops = {
 	.set_domain = set_domain,
 	.flush_domain = flush_domain,
 	.interrupts = AMDVI_INTERRUPTS,
+	.table_bytes = sizeof(struct interrupt_table),
 	.interrupt_owners = interrupt_owners,
 	.interrupt_write = interrupt_write,
 	.message = message,

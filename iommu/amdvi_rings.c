@@ -34,19 +34,31 @@ static u32 has_stopped(const struct iommu_unit *unit) {
 }
 
 /* COMPLETION_WAIT stores a number (2.4.1), which no earlier wait stored. */
-bool amdvi_command(const struct iommu_unit *unit, u64 low, u64 high) {
+static bool run(const struct iommu_unit *unit, struct requests requests) {
 	struct queue *queue = &amdvi_of(unit)->commands;
 	struct pair wait = {
 		AMDVI_COMPLETION_WAIT | AMDVI_WAIT_STORE | amdvi_physical(&queue->done),
 		++queue->sequence,
 	};
 
-	if (!queue_run(unit, queue, AMDVI_COMMAND_TAIL, (struct pair){low, high}, wait,
-		       has_stopped))
+	if (!queue_run(unit, queue, AMDVI_COMMAND_TAIL, requests, wait, has_stopped))
 		return true;
 	restart(unit, AMDVI_CONTROL_CMD_BUF_EN, AMDVI_STATUS_CMD_BUF_RUN, AMDVI_COMMAND_HEAD);
 	queue->tail = 0;
 	return false;
+}
+
+bool amdvi_command(const struct iommu_unit *unit, u64 low, u64 high) {
+	return run(unit, (struct requests){{low, high}, 0, 1});
+}
+
+/* A command for each requester ID, or for each domain: that is where STEP counts. */
+static bool for_all(const struct iommu_unit *unit, u64 low, u64 high, u64 step) {
+	bool done = true;
+
+	for (u32 id = 0; done && id < AMDVI_DEVICE_ENTRIES; id += QUEUE_BATCH)
+		done = run(unit, (struct requests){{low + id * step, high}, step, QUEUE_BATCH});
+	return done;
 }
 
 bool amdvi_flush_domain_id(const struct iommu_unit *unit, u16 domain_id) {
@@ -60,16 +72,13 @@ bool amdvi_flush_domain_id(const struct iommu_unit *unit, u16 domain_id) {
  * passing to translating only when its own entry is invalidated, so that comes first, always.
  */
 bool amdvi_flush_all(const struct iommu_unit *unit) {
-	bool at_once = unit->features & AMDVI_FEATURE_IA;
-
-	for (u32 id = 0; id < AMDVI_DEVICE_ENTRIES; id++) {
-		if (!amdvi_command(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY | id, 0))
-			return false;
-		if (!at_once && (!amdvi_command(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE | id, 0) ||
-				 !amdvi_flush_domain_id(unit, (u16)id)))
-			return false;
-	}
-	return !at_once || amdvi_command(unit, AMDVI_INVALIDATE_IOMMU_ALL, 0);
+	if (!for_all(unit, AMDVI_INVALIDATE_DEVTAB_ENTRY, 0, 1))
+		return false;
+	if (unit->features & AMDVI_FEATURE_IA)
+		return amdvi_command(unit, AMDVI_INVALIDATE_IOMMU_ALL, 0);
+	return for_all(unit, AMDVI_INVALIDATE_INTERRUPT_TABLE, 0, 1) &&
+	       for_all(unit, AMDVI_INVALIDATE_IOMMU_PAGES, AMDVI_PAGES_ALL,
+		       BIT(AMDVI_PAGES_DOMAIN_SHIFT));
 }
 
 /* ---- events ---- */

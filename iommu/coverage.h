@@ -33,6 +33,7 @@ struct coverage {
 	struct inventory *inventory;
 	struct acpi_walk start; /* before the first record */
 	struct claim *claims; /* one for each function */
+	u32 blocks; /* IVRS: IVHDs so far */
 	bool incomplete; /* something could not be read: then nobody knows who "all others" are */
 	bool full; /* no memory: the table is given up */
 };

@@ -71,20 +71,19 @@ bool domain_map(struct iommu *iommu, struct dma_domain *domain, u64 guest, u64 h
 }
 
 /*
- * Memory that firmware reserved for members of group INDEX, at its own address. What is for
- * whoever is on a range of buses stays for as long as the domain, which may have several groups.
+ * Memory that firmware reserved for FUNCTIONS, at its own address. What is for whoever is on a range of
+ * buses stays for as long as the domain, which may have several groups.
  */
 enum region_change { REGIONS_SHARED, REGIONS_MAP, REGIONS_UNMAP };
 
-static bool set_regions(struct iommu *iommu, struct dma_domain *domain, u32 index,
-			enum region_change change) {
-	const struct group *group = &iommu->inventory->groups[index];
+static bool set_regions(struct iommu *iommu, struct dma_domain *domain, const u32 *functions,
+			u32 count, enum region_change change) {
 	struct reserved_region piece;
 	u64 to, size, entry;
 	bool done = true;
 
-	for (u64 from = 0; done && reserved_next(iommu->inventory, group->members,
-						 group->member_count, from, &piece);
+	for (u64 from = 0;
+	     done && reserved_next(iommu->inventory, functions, count, from, &piece);
 	     from = piece.limit + 1) {
 		u64 length = piece.limit + 1 - piece.base;
 		bool is_mapped =
@@ -103,12 +102,29 @@ static bool set_regions(struct iommu *iommu, struct dma_domain *domain, u32 inde
 	return done;
 }
 
-bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *groups,
-		   u32 group_count) {
+static bool set_group_regions(struct iommu *iommu, struct dma_domain *domain, u32 index,
+			      enum region_change change) {
+	const struct group *group = &iommu->inventory->groups[index];
+
+	return set_regions(iommu, domain, group->members, group->member_count, change);
+}
+
+u64 domain_pages(const struct iommu *iommu, u64 bytes, u32 pieces) {
+	u64 per_gib = 2; /* a table of pages of 2 MiB, and one more at an edge */
+
+	for (u32 i = 0; i < iommu->unit_count; i++)
+		if (iommu->units[i].leaf_level == 1)
+			per_gib = 2 + GIB / LARGE_PAGE_SIZE;
+	return 16 + per_gib * (bytes / GIB + 1) + (6 + per_gib) * pieces;
+}
+
+bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const u32 *functions,
+		   u32 count) {
 	struct iommu_unit shape = any_shape;
 
-	for (u32 i = 0; i < group_count; i++)
-		if (!fit_group(iommu, groups[i], &shape))
+	for (u32 i = 0; i < count; i++)
+		if (functions[i] >= iommu->inventory->function_count ||
+		    !fit_group(iommu, iommu->inventory->functions[functions[i]].group, &shape))
 			return false;
 	/* The smallest number of levels that covers 48 bits, else the most that there is. */
 	unsigned int levels = shape.levels & BIT(4) ? 4 : shape.levels & BIT(5) ? 5 : 3;
@@ -122,10 +138,7 @@ bool domain_create(struct iommu *iommu, struct dma_domain *domain, u16 id, const
 		domain->tables.written = shape.ops->written;
 		shape.ops->written(domain->tables.root, TABLE_ENTRIES);
 	}
-	for (u32 i = 0; i < group_count; i++)
-		if (!set_regions(iommu, domain, groups[i], REGIONS_SHARED))
-			return false;
-	return true;
+	return set_regions(iommu, domain, functions, count, REGIONS_SHARED);
 }
 
 static bool owns(const struct iommu *iommu, u32 group, u16 owner, enum group_state state) {
@@ -186,7 +199,8 @@ bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 gro
 	    !can_walk(&shape, domain))
 		return false;
 	iommu->group_state[group] = GROUP_ATTACHED;
-	if (set_regions(iommu, domain, group, REGIONS_MAP) && set_members(iommu, group, domain))
+	if (set_group_regions(iommu, domain, group, REGIONS_MAP) &&
+	    set_members(iommu, group, domain))
 		return true;
 	domain_detach_group(iommu, domain, group, owner);
 	return false;
@@ -194,7 +208,8 @@ bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 gro
 
 bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner) {
 	if (!owns(iommu, group, owner, GROUP_ATTACHED) || !set_members(iommu, group, NULL) ||
-	    !set_regions(iommu, domain, group, REGIONS_UNMAP) || !flush_everywhere(iommu, domain))
+	    !set_group_regions(iommu, domain, group, REGIONS_UNMAP) ||
+	    !flush_everywhere(iommu, domain))
 		return false;
 	iommu->group_state[group] = GROUP_CLAIMED;
 	return true;

@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct pair) == 16, "structures in memory");
 /* Looks at a register, or a word that the unit writes, before it counts as dead: about a second. */
 #define UNIT_POLLS 1000000u
 
-/* Requests go through a ring of one page, one at a time, each with a wait behind it that stores a number. */
+/* Requests go through a ring of one page, with a wait behind them that stores a number. */
 #define QUEUE_ENTRIES_ORDER 8
 #define QUEUE_ENTRIES (1u << QUEUE_ENTRIES_ORDER)
 
@@ -35,14 +35,23 @@ struct queue {
 	u32 tail;
 };
 
+/* COUNT of them, QUEUE_BATCH at most: FIRST, and then each with STEP more in its low word. */
+struct requests {
+	struct pair first;
+	u64 step;
+	u32 count;
+};
+#define QUEUE_BATCH 128u
+
 #define QUEUE_TIMEOUT 1u
 
 /*
- * Has REQUEST carried out, whose wait is WAIT; TAIL is the register that tells the unit. Returns 0, the
- * errors that ERRORS found and answered, or QUEUE_TIMEOUT.
+ * Has REQUESTS carried out, in any order, whose wait is WAIT; TAIL is the register that tells the unit.
+ * Returns 0, the errors that ERRORS found and answered, or QUEUE_TIMEOUT.
  */
-u32 queue_run(const struct iommu_unit *unit, struct queue *queue, u32 tail, struct pair request,
-	      struct pair wait, u32 (*errors)(const struct iommu_unit *unit));
+u32 queue_run(const struct iommu_unit *unit, struct queue *queue, u32 tail,
+	      struct requests requests, struct pair wait,
+	      u32 (*errors)(const struct iommu_unit *unit));
 
 static inline struct pci_address requester_address(const struct iommu_unit *unit,
 						   u16 requester_id) {

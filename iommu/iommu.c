@@ -3,8 +3,6 @@
 
 /* Records of one unit in one go: a storm must not keep the caller for ever. */
 #define DRAIN_LIMIT 4096
-/* Pool pages for the interrupt table of one requester: entries of 16 bytes, and the driver's notes. */
-#define INTERRUPT_TABLE_PAGES 3
 
 static const struct iommu_ops *const kinds[] = {
 	[IOMMU_VTD] = &vtd_ops,
@@ -55,17 +53,21 @@ bool iommu_probe(struct iommu *iommu, const struct inventory *inventory, struct 
 	return true;
 }
 
-static u64 memory_pages(const struct iommu_unit *unit) {
-	return ALIGN_UP(unit->ops->bytes, PAGE_SIZE) / PAGE_SIZE;
+static u64 pages_of(u64 bytes) {
+	return ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
 }
 
 u64 iommu_pages(const struct iommu *iommu) {
-	const struct inventory *inventory = iommu->inventory;
-	u64 pages = (u64)inventory->function_count + inventory->ioapic_count;
+	u64 pages = 0;
 
-	pages *= INTERRUPT_TABLE_PAGES;
 	for (u32 i = 0; i < iommu->unit_count; i++)
-		pages += memory_pages(&iommu->units[i]);
+		pages += pages_of(iommu->units[i].ops->bytes);
+	for (u32 i = 0; i < iommu->inventory->function_count; i++) {
+		u32 unit = iommu->inventory->functions[i].unit;
+
+		if (unit < iommu->unit_count)
+			pages += pages_of(iommu->units[unit].ops->table_bytes);
+	}
 	return pages;
 }
 
@@ -76,14 +78,17 @@ bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *
 	iommu->pool = pool;
 	for (struct iommu_unit *unit = iommu->units; unit < end; unit++) {
 		unit->pool = pool;
-		unit->memory = page_pool_take(pool, memory_pages(unit));
+		unit->memory = page_pool_take(pool, pages_of(unit->ops->bytes));
 		if (!unit->memory)
 			return refuse(unit, reason, "no memory for its tables");
 		unit->ops->prepare(unit);
 	}
-	for (struct iommu_unit *unit = iommu->units; unit < end; unit++)
-		if (!unit->ops->enable(unit))
-			return refuse(unit, reason, "it did not answer when it was switched on");
+	for (struct iommu_unit *unit = iommu->units; unit < end; unit++) {
+		const char *failure = unit->ops->enable(unit);
+
+		if (failure)
+			return refuse(unit, reason, failure);
+	}
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include "coverage.h"
 
 #define IVHD_REGISTER_BYTES (16 * (u32)KIB)
+#define IVHD_BLOCKS 256 /* that are read: three for each unit, and no machine has so many */
 
 /* An IVHD while its device entries are read. */
 struct block {
@@ -111,11 +112,19 @@ static void read_ivhd(struct coverage *coverage, const struct acpi_walk *record)
 			      .range = {ivhd->segment, ivhd->device_id, ivhd->device_id},
 			      .claim.unit = CLAIM_REFUSED};
 
+	/* Each is compared with all others. */
+	if (++coverage->blocks > IVHD_BLOCKS) {
+		coverage->incomplete = true;
+		return;
+	}
 	if (is_superseded(coverage, ivhd))
 		return;
 	/* The IOMMU's own requests are not translated, whatever its entries say. */
 	coverage_claim(coverage, block.range, block.claim);
-	block.claim.unit = coverage_add_unit(coverage, record, info);
+	if (ivhd->type != IVHD_10 && ivhd->features & IVHD_NO_TRANSLATION)
+		coverage_warn(coverage, record, "is a unit that does not translate addresses");
+	else
+		block.claim.unit = coverage_add_unit(coverage, record, info);
 	while (acpi_next(&entry))
 		read_entry(&block, &entry);
 	coverage->incomplete |= entry.lost;

@@ -7,12 +7,16 @@ static void put(struct queue *queue, struct pair entry) {
 }
 
 /*
- * One request at a time: a unit may run them in any order, and nothing may refill a cache from an entry
- * that is about to be forgotten.
+ * A unit may run requests in any order, and nothing may refill a cache from an entry that is about to be
+ * forgotten: what depends on another request comes in a run of its own.
  */
-u32 queue_run(const struct iommu_unit *unit, struct queue *queue, u32 tail, struct pair request,
-	      struct pair wait, u32 (*errors)(const struct iommu_unit *unit)) {
-	put(queue, request);
+u32 queue_run(const struct iommu_unit *unit, struct queue *queue, u32 tail,
+	      struct requests requests, struct pair wait,
+	      u32 (*errors)(const struct iommu_unit *unit)) {
+	for (; requests.count; requests.count--) {
+		put(queue, requests.first);
+		requests.first.low += requests.step;
+	}
 	put(queue, wait);
 	/* They, and the tables that they are about, before the unit is told. */
 	cpu_fence();

@@ -154,8 +154,11 @@ static bool vtd_interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 f
 				const struct interrupt_target *target) {
 	struct pair *entries = &vtd_of(unit)->interrupts[first];
 	u32 shift = unit->x2apic ? VTD_IRTE_DESTINATION_SHIFT : VTD_IRTE_XAPIC_SHIFT;
-	u64 low = 0, order = (u64)__builtin_ctz(count);
+	u64 low = 0, order = (u64)__builtin_ctz(count), forget = VTD_INV_IEC;
 
+	if (order <= VTD_ECAP_MHMV(mmio_read64(unit->registers + VTD_ECAP)))
+		forget |= VTD_INV_IEC_INDEX | order << VTD_INV_IEC_IM_SHIFT |
+			  (u64)first << VTD_INV_IEC_IIDX_SHIFT;
 	if (target)
 		low = VTD_IRTE_P | (u64)target->vector << VTD_IRTE_VECTOR_SHIFT |
 		      (u64)target->apic_id << shift;
@@ -164,10 +167,7 @@ static bool vtd_interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 f
 				 __ATOMIC_RELEASE);
 		__atomic_store_n(&entries[i].low, low, __ATOMIC_RELEASE);
 	}
-	return vtd_publish(unit, entries, count * sizeof(*entries)) &&
-	       vtd_invalidate(unit, VTD_INV_IEC | VTD_INV_IEC_INDEX |
-					    order << VTD_INV_IEC_IM_SHIFT |
-					    (u64)first << VTD_INV_IEC_IIDX_SHIFT);
+	return vtd_publish(unit, entries, count * sizeof(*entries)) && vtd_invalidate(unit, forget);
 }
 
 static struct msi_message vtd_message(const struct iommu_unit *unit, u32 index) {
@@ -228,21 +228,23 @@ static bool disable_protected_regions(struct iommu_unit *unit) {
 	return vtd_wait(unit, VTD_PMEN, VTD_PMEN_PRS, 0);
 }
 
-static bool vtd_enable(struct iommu_unit *unit) {
+static const char *vtd_enable(struct iommu_unit *unit) {
 	struct iommu_fault stale;
 
 	/* Faults are polled for. */
 	mmio_write32(unit->registers + VTD_FECTL, VTD_FECTL_IM);
 	/* Some units need the queue before the root pointer (Intel X58). */
 	if (!vtd_queue_start(unit))
-		return false;
+		return "its invalidation queue does not start";
 	for (u32 i = 0; i < VTD_CAP_NFR(unit->features); i++)
 		vtd_next_fault(unit, &stale);
-	if (!vtd_publish(unit, NULL, 0) || !enable_root(unit) || !enable_interrupts(unit))
-		return false;
+	if (!vtd_publish(unit, NULL, 0) || !enable_root(unit))
+		return "it does not take a root table of legacy mode";
+	if (!enable_interrupts(unit))
+		return "it does not take the table of interrupts";
 	if (!(vtd_states(unit) & VTD_G_TE) && !vtd_command(unit, VTD_G_TE, true))
-		return false;
-	return disable_protected_regions(unit);
+		return "its translation does not go on";
+	return disable_protected_regions(unit) ? NULL : "its protected memory regions stay";
 }
 
 const struct iommu_ops vtd_ops = {

@@ -40,9 +40,12 @@ bool vtd_invalidate(struct iommu_unit *unit, u64 low) {
 	for (u32 attempt = 0; attempt < 2 && errors & VTD_FSTS_ITE; attempt++) {
 		struct pair wait = wait_descriptor(&queue->done, ++queue->sequence);
 
-		errors = queue_run(unit, queue, VTD_IQT, (struct pair){.low = low}, wait,
+		errors = queue_run(unit, queue, VTD_IQT, (struct requests){{low, 0}, 0, 1}, wait,
 				   queue_errors);
 	}
+	/* What it never fetched must not pile up in the ring. */
+	if (errors & QUEUE_TIMEOUT)
+		vtd_queue_start(unit);
 	return !errors;
 }
 

@@ -38,6 +38,7 @@ enum vtd_register {
 #define VTD_ECAP_QI BIT(1)
 #define VTD_ECAP_IR BIT(3)
 #define VTD_ECAP_EIM BIT(4)
+#define VTD_ECAP_MHMV(ecap) ((ecap) >> 20 & 0xf) /* largest IM of an invalidation by index */
 
 /* Global command and status: the same bit asks and answers. */
 #define VTD_G_TE (1u << 31)

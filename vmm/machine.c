@@ -80,6 +80,8 @@ static void choose_monitor(void) {
 		if (cpu->online && !cpu->vcpu)
 			machine.monitor = cpu;
 	}
+	if (!machine.monitor && boot.inventory.unit_count)
+		say("warning: no processor is left over: faults of devices wait for the next exit");
 }
 
 /* On the boot processor, with our own tables; all others wait in cpu_main(). */

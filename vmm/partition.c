@@ -38,8 +38,10 @@ static bool create_vcpus(struct partition *p, struct arena *arena) {
 }
 
 static bool create_domain(struct partition *p) {
-	return !p->group_count ||
-	       domain_create(&boot.iommu, &p->domain, p->index + 1, p->groups, p->group_count);
+	const struct partition_plan *plan = p->plan;
+
+	return !p->group_count || domain_create(&boot.iommu, &p->domain, p->index + 1,
+						plan->functions, plan->function_count);
 }
 
 /* What virtual PCI reads and writes on the guest's behalf. */
@@ -68,10 +70,11 @@ static u64 state_pages(const struct partition_plan *plan) {
 	return 2 + plan->cpu_count + 16 * plan->function_count;
 }
 
-/* DMA tables where units know no 1 GiB pages, virtual processors, tables of registers that are trapped. */
+/* Virtual processors, and tables of registers that are trapped, besides. */
 u64 partition_pages(const struct partition_plan *plan) {
-	return nested_pages(plan) + state_pages(plan) + 16 + 2 * (plan->memory_bytes / GIB) +
-	       8 * plan->function_count + 2 * plan->cpu_count + 8 * plan->reserved_pieces;
+	return nested_pages(plan) + state_pages(plan) + 8 * plan->function_count +
+	       2 * plan->cpu_count +
+	       domain_pages(&boot.iommu, plan->memory_bytes, plan->reserved_pieces);
 }
 
 static bool create_nested(struct partition *p) {

@@ -124,8 +124,8 @@ static int setup(void **state) {
 	memset(told, 0, sizeof(told));
 	told_count = fail_count = flushes = entries_written = 0;
 	fail_from = 0;
-	assert_true(domain_create(&iommu, &domain, 1, (u32[]){0, 1}, 2));
-	assert_true(domain_create(&iommu, &second_domain, 2, (u32[]){0}, 1));
+	assert_true(domain_create(&iommu, &domain, 1, (u32[]){FIRST, ALIASED}, 2));
+	assert_true(domain_create(&iommu, &second_domain, 2, (u32[]){FIRST}, 1));
 	return 0;
 }
 
@@ -213,7 +213,7 @@ static void groups_that_do_not_exist_are_refused(void **state) {
 	assert_false(domain_detach_group(&iommu, &domain, 4, ALICE));
 	domain_release_group(&iommu, 4, ALICE);
 	assert_false(domain_claim_group(&iommu, 0, UINT16_MAX));
-	assert_false(domain_create(&iommu, &second_domain, 2, (u32[]){4}, 1));
+	assert_false(domain_create(&iommu, &second_domain, 2, (u32[]){FUNCTIONS}, 1));
 }
 
 static void a_group_with_an_uncovered_member_is_refused(void **state) {
@@ -221,7 +221,7 @@ static void a_group_with_an_uncovered_member_is_refused(void **state) {
 
 	(void)state;
 	assert_false(domain_claim_group(&iommu, 2, ALICE));
-	assert_false(domain_create(&iommu, &third, 3, (u32[]){0, 2}, 2));
+	assert_false(domain_create(&iommu, &third, 3, (u32[]){FIRST, UNCOVERED}, 2));
 	functions[SECOND].unit = 5;
 	assert_false(domain_claim_group(&iommu, 0, ALICE));
 	assert_int_equal(told_count, 0);
@@ -271,31 +271,31 @@ static void a_domain_has_what_its_units_have_in_common(void **state) {
 	struct dma_domain third;
 
 	(void)state;
-	assert_true(domain_create(&iommu, &third, 3, (u32[]){3}, 1));
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){FAR}, 1));
 	assert_int_equal(third.tables.levels, 5);
 	assert_int_equal(third.tables.leaf_level, 2);
-	assert_true(domain_create(&iommu, &third, 3, (u32[]){3, 0}, 2));
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){FAR, FIRST}, 2));
 	assert_int_equal(third.tables.levels, 3);
 	assert_int_equal(third.tables.leaf_level, 2);
-	assert_true(domain_create(&iommu, &third, 50, (u32[]){0}, 1));
+	assert_true(domain_create(&iommu, &third, 50, (u32[]){FIRST}, 1));
 	assert_int_equal(third.tables.levels, 4);
-	assert_false(domain_create(&iommu, &third, 50, (u32[]){3, 0}, 2));
+	assert_false(domain_create(&iommu, &third, 50, (u32[]){FAR, FIRST}, 2));
 	iommu.units[1].levels = BIT(5);
-	assert_false(domain_create(&iommu, &third, 3, (u32[]){3, 0}, 2));
+	assert_false(domain_create(&iommu, &third, 3, (u32[]){FAR, FIRST}, 2));
 	iommu.units[1].levels = BIT(3) | BIT(4);
-	assert_true(domain_create(&iommu, &third, 3, (u32[]){3, 0}, 2));
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){FAR, FIRST}, 2));
 	assert_int_equal(third.tables.levels, 4);
-	assert_false(domain_create(&iommu, &third, 0, (u32[]){3, 0}, 2));
+	assert_false(domain_create(&iommu, &third, 0, (u32[]){FAR, FIRST}, 2));
 	assert_false(domain_create(&iommu, &third, 3, NULL, 0));
 	iommu.units[1].ops = &other_ops;
-	assert_false(domain_create(&iommu, &third, 3, (u32[]){3, 0}, 2));
+	assert_false(domain_create(&iommu, &third, 3, (u32[]){FAR, FIRST}, 2));
 }
 
 static void a_unit_that_cannot_walk_the_tables_is_refused(void **state) {
 	struct dma_domain deep;
 
 	(void)state;
-	assert_true(domain_create(&iommu, &deep, 3, (u32[]){3}, 1));
+	assert_true(domain_create(&iommu, &deep, 3, (u32[]){FAR}, 1));
 	assert_true(domain_claim_group(&iommu, 0, ALICE));
 	assert_true(domain_claim_group(&iommu, 3, ALICE));
 	assert_false(domain_attach_group(&iommu, &deep, 0, ALICE));
@@ -319,7 +319,7 @@ static void tables_are_written_back_where_walks_are_not_coherent(void **state) {
 	assert_true(domain_map(&iommu, &domain, 0, 0x5000, PAGE_SIZE, ACCESS_READ));
 	assert_int_equal(entries_written, 0);
 	iommu.units[0].coherent = false;
-	assert_true(domain_create(&iommu, &third, 3, (u32[]){0, 3}, 2));
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){FIRST, FAR}, 2));
 	assert_int_equal(entries_written, TABLE_ENTRIES);
 	assert_true(domain_map(&iommu, &third, 0, 0x5000, PAGE_SIZE, ACCESS_READ));
 	assert_true(entries_written > TABLE_ENTRIES);
@@ -411,7 +411,7 @@ static void memory_for_every_function_is_in_every_domain_of_the_segment(void **s
 	reserve(0x20000000, 0x20001fff, true, true, FIRST);
 	reserve(0x30000000, 0x30000fff, true, true, NONE);
 	regions[2].segment = 1;
-	assert_true(domain_create(&iommu, &third, 3, (u32[]){0, 1}, 2));
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){FIRST, ALIASED}, 2));
 	assert_string_equal(rights_at(&third, 0x20000000), "rw");
 	assert_string_equal(rights_at(&third, 0x20001000), "-");
 	assert_string_equal(rights_at(&third, 0x30000000), "-");

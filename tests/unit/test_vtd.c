@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "iommu.h"
+#include "unit_memory.h"
 #include "vtd_model.h"
 
 /* The VT-d driver against a register model. */
@@ -40,11 +41,19 @@ static void prepare(void) {
 	unit.ops->prepare(&unit);
 }
 
+/* An empty pool, all of which the unit sees as it is now. */
+static void clear_memory(void) {
+	memset(memory, 0xa5, POOL_PAGES * PAGE_SIZE);
+	page_pool_init(&pool, memory, POOL_PAGES);
+	unit_memory_init(memory, POOL_PAGES * PAGE_SIZE, model.ecap & MODEL_ECAP_C,
+			 model.cap & MODEL_CAP_RWBF);
+}
+
 static void start_with(u32 records, u64 cap_extra, u64 ecap_extra) {
 	model_reset(records);
 	model.cap |= cap_extra;
 	model.ecap |= ecap_extra;
-	page_pool_init(&pool, memory, POOL_PAGES);
+	clear_memory();
 	assert_null(probe());
 	prepare();
 }
@@ -55,10 +64,18 @@ static void make_domain(struct dma_domain *d, u16 id, unsigned int levels) {
 	d->tables.written = unit.ops->written;
 }
 
-/* A running unit, domain 5 that maps 1 MiB to 16 MiB, and domain 6 that maps it to 32 MiB. */
+static bool in_either_domain(u16 requester_id, u64 address, u64 host) {
+	(void)requester_id;
+	return host - address == 15 * MIB || host - address == 31 * MIB;
+}
+
+/*
+ * A running unit, domain 5 that maps 1 MiB to 16 MiB, and domain 6 that maps it to 32 MiB. Three
+ * requesters try at every moment to get at that, and to send the first interrupt.
+ */
 static void start(u64 cap_extra, u64 ecap_extra) {
 	start_with(1, cap_extra, ecap_extra);
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	make_domain(&domain, 5, 4);
 	make_domain(&other, 6, 4);
 	assert_true(page_tables_map(&domain.tables, MIB, 16 * MIB, 64 * KIB,
@@ -66,6 +83,11 @@ static void start(u64 cap_extra, u64 ecap_extra) {
 	assert_true(page_tables_map(&other.tables, MIB, 32 * MIB, 64 * KIB,
 				    ACCESS_READ | ACCESS_WRITE));
 	model_clear_log();
+	for (u16 id = 0x100; id < 0x103; id++) {
+		model_probe(id, false, MIB);
+		model_probe(id, true, unit.ops->message(&unit, 0).address);
+	}
+	model.may_land = in_either_domain;
 }
 
 static u32 drain(void) {
@@ -173,7 +195,7 @@ static void prepare_touches_no_register(void **state) {
 static void a_fresh_unit_is_switched_on_in_the_manuals_order(void **state) {
 	(void)state;
 	start_with(1, 0, 0);
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_string_equal(model.log,
 			    "qie+ root context-all iotlb-all table interrupts-all ire+ te+");
 	assert_int_equal(model.present_at_enable, 0);
@@ -186,7 +208,7 @@ static void protected_regions_go_when_translation_is_on(void **state) {
 	(void)state;
 	start_with(1, MODEL_CAP_PLMR | MODEL_CAP_RWBF, 0);
 	model.pmen = (u32)BIT(31) | 1;
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_string_equal(
 		model.log,
 		"qie+ wbf root context-all iotlb-all table interrupts-all ire+ te+ pmr-");
@@ -196,9 +218,11 @@ static void protected_regions_go_when_translation_is_on(void **state) {
 /* Firmware's own tables let requester 0100 through to its memory. */
 static void firmware_translation_is_swapped_without_a_gap(void **state) {
 	(void)state;
-	start_with(1, 0, 0);
+	model_reset(1);
+	clear_memory();
 	u64 *firmware = page_pool_take(&pool, 2);
 
+	assert_null(probe());
 	make_domain(&domain, 9, 4);
 	assert_true(page_tables_map(&domain.tables, MIB, 16 * MIB, PAGE_SIZE, ACCESS_WRITE));
 	firmware[2] = (u64)(uintptr_t)(firmware + 512) | 1;
@@ -209,9 +233,13 @@ static void firmware_translation_is_swapped_without_a_gap(void **state) {
 	model.irta = BIT(11);
 	model.gsts = (u32)(MODEL_TES | MODEL_RTPS | MODEL_QIES | MODEL_IRES | MODEL_IRTPS);
 	model.iqh = model.iqt = 0x40;
+	unit_memory_init(memory, POOL_PAGES * PAGE_SIZE, false, false);
+	prepare();
 	assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+	model_probe(0x100, false, MIB);
+	model.may_land = in_either_domain;
 
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_string_equal(model.log, "qie- qie+ root context-all iotlb-all table interrupts-all");
 	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
 }
@@ -221,7 +249,7 @@ static void another_table_mode_is_switched_off_as_briefly_as_possible(void **sta
 	start_with(1, 0, 0);
 	model.rtaddr = model.root = BIT(10); /* scalable mode */
 	model.gsts = (u32)(MODEL_TES | MODEL_RTPS | MODEL_CFIS);
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_string_equal(model.log, "qie+ te- root context-all iotlb-all te+ cfi- "
 				       "table interrupts-all ire+");
 }
@@ -236,7 +264,7 @@ static void firmware_remapping_keeps_its_form_of_entries(void **state) {
 	assert_null(probe());
 	assert_false(unit.x2apic);
 	prepare();
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_string_equal(model.log,
 			    "qie+ root context-all iotlb-all cfi- table interrupts-all te+");
 }
@@ -248,20 +276,74 @@ static void a_predecessors_stuck_queue_is_dropped(void **state) {
 	model.iqh = 0x20;
 	model.iqt = 0x80;
 	model.fsts = 0x10;
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_int_equal(model.fsts & 0x70, 0);
 	/* The same without an error: it is waited for, then dropped. */
 	start_with(1, 0, 0);
 	model.gsts = (u32)MODEL_QIES;
 	model.iqt = 0x80;
-	assert_true(unit.ops->enable(&unit));
+	model.stalled = true;
+	assert_null(unit.ops->enable(&unit));
+}
+
+/* All that a unit can be told, on every kind of unit, while devices try without a pause. */
+static void no_kind_of_unit_lets_anything_through_at_any_moment(void **state) {
+	const struct interrupt_target here = {.apic_id = 3, .vector = 0x41};
+	const struct interrupt_target there = {.apic_id = 4, .vector = 0x42};
+	struct model_interrupt got;
+	u32 first;
+
+	(void)state;
+	for (u32 kind = 0; kind < 8; kind++) {
+		start((kind & 1 ? MODEL_CAP_CM : 0) | (kind & 2 ? MODEL_CAP_RWBF : 0),
+		      kind & 4 ? MODEL_ECAP_C : 0);
+		struct msi_message message = unit.ops->message(&unit, 0);
+
+		for (u32 round = 0; round < 3; round++) {
+			assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+			assert_true(unit.ops->set_domain(&unit, 0x101, &domain));
+			assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+			assert_true(unit.ops->set_domain(&unit, 0x101, &other));
+			assert_int_equal(dma_lands(0x101, MIB), 32 * MIB);
+			assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+			/* A page goes and comes under a device that uses it. */
+			assert_true(page_tables_unmap(&domain.tables, MIB, PAGE_SIZE));
+			assert_true(unit.ops->flush_domain(&unit, &domain));
+			assert_int_equal(dma_write(0x100, MIB), NO_WRITE);
+			assert_true(page_tables_map(&domain.tables, MIB, 16 * MIB, PAGE_SIZE,
+						    ACCESS_READ | ACCESS_WRITE));
+			assert_true(unit.ops->flush_domain(&unit, &domain));
+			assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+			unit.ops->silence(&unit, 0x100);
+			assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+			assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+			assert_true(unit.ops->set_domain(&unit, 0x101, NULL));
+			assert_int_equal(dma_write(0x101, MIB), BLOCKED_DMA);
+
+			assert_true(interrupts_alloc(&unit, 0x100 + (u16)round, 1, &first));
+			assert_int_equal(first, 0);
+			assert_true(interrupts_set(&unit, 0x100 + (u16)round, first, &here));
+			assert_int_equal(
+				model_message(0x100 + (u16)round, message.address, 0, &got), 0);
+			assert_true(interrupts_set(&unit, 0x100 + (u16)round, first, &there));
+			assert_int_equal(
+				model_message(0x100 + (u16)round, message.address, 0, &got), 0);
+			assert_int_equal(got.vector, 0x42);
+			assert_int_equal(model_message(0x103, message.address, 0, &got),
+					 WRONG_REQUESTER);
+			assert_true(interrupts_free(&unit, 0x100 + (u16)round, first, 1));
+			assert_int_equal(
+				model_message(0x100 + (u16)round, message.address, 0, &got),
+				BLOCKED_INTERRUPT);
+		}
+	}
 }
 
 static void a_running_unit_may_be_taken_over_again(void **state) {
 	(void)state;
 	start(0, 0);
 	assert_true(unit.ops->flush_domain(&unit, &domain));
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_string_equal(model.log, "iotlb(5) qie- qie+ root context-all iotlb-all table "
 				       "interrupts-all");
 }
@@ -273,11 +355,23 @@ static void a_unit_that_does_not_answer_is_reported(void **state) {
 	for (u32 i = 0; i < ARRAY_SIZE(bits); i++) {
 		start_with(1, 0, 0);
 		model.stuck = (u32)bits[i];
-		assert_false(unit.ops->enable(&unit));
+		assert_non_null(unit.ops->enable(&unit));
 	}
 	start_with(1, 0, 0);
 	model.dead = true;
-	assert_false(unit.ops->enable(&unit));
+	assert_non_null(unit.ops->enable(&unit));
+	start_with(1, MODEL_CAP_PLMR, 0);
+	model.pmen = 1;
+	model.pmen_stuck = true;
+	assert_non_null(strstr(unit.ops->enable(&unit), "protected memory"));
+}
+
+static void a_unit_that_knows_scalable_mode_only_is_refused_in_words(void **state) {
+	(void)state;
+	start_with(1, 0, 0);
+	model.rtaddr_lost = BITS(63, 12);
+	assert_non_null(strstr(unit.ops->enable(&unit), "legacy mode"));
+	assert_int_equal(model.gsts & MODEL_TES, 0);
 }
 
 /* ---- domains ---- */
@@ -348,10 +442,10 @@ static void large_pages_of_every_depth_are_walked(void **state) {
 	for (u32 i = 0; i < ARRAY_SIZE(sagaw); i++) {
 		start_with(1, 0, 0);
 		model.cap = (model.cap & ~BITS(12, 8)) | sagaw[i];
+		clear_memory();
 		assert_null(probe());
-		page_pool_init(&pool, memory, POOL_PAGES);
 		prepare();
-		assert_true(unit.ops->enable(&unit));
+		assert_null(unit.ops->enable(&unit));
 		assert_int_equal(unit.levels, BIT(3 + i));
 		make_domain(&domain, 1, 3 + i);
 
@@ -374,7 +468,9 @@ static void large_pages_of_every_depth_are_walked(void **state) {
 		/* A hole in the 1 GiB page: stale until the flush, its neighbours go on. */
 		assert_int_equal(dma_lands(0xffff, GIB + 5 * PAGE_SIZE), 8 * GIB + 5 * PAGE_SIZE);
 		assert_true(page_tables_unmap(&domain.tables, GIB + 5 * PAGE_SIZE, PAGE_SIZE));
+		model.lenient = true;
 		assert_int_equal(dma_write(0xffff, GIB + 5 * PAGE_SIZE), 0);
+		model.lenient = false;
 		assert_true(unit.ops->flush_domain(&unit, &domain));
 		assert_int_equal(dma_write(0xffff, GIB + 5 * PAGE_SIZE), NO_WRITE);
 		assert_int_equal(dma_lands(0xffff, GIB + 6 * PAGE_SIZE), 8 * GIB + 6 * PAGE_SIZE);
@@ -408,6 +504,7 @@ static void reserved_memory_comes_and_goes_with_its_group(void **state) {
 	function.physical = function.parent = NONE;
 	for (u32 caching = 0; caching < 2; caching++) {
 		start(caching ? MODEL_CAP_CM : 0, caching ? MODEL_ECAP_C : 0);
+		model.may_land = NULL;
 		iommu.units[0] = unit;
 		assert_true(domain_create(&iommu, &guest, 7, (u32[]){0}, 1));
 		assert_true(
@@ -473,6 +570,36 @@ static void an_aborted_wait_is_asked_again(void **state) {
 	assert_true(unit.ops->flush_domain(&unit, &domain));
 	assert_string_equal(model.log, "iotlb(5)");
 	assert_int_equal(model.fsts & 0x70, 0);
+}
+
+static void a_queue_that_stalls_is_started_again(void **state) {
+	(void)state;
+	start(0, 0);
+	for (u32 i = 0; i < 3; i++) {
+		assert_true(unit.ops->flush_domain(&unit, &domain));
+		model.stalled = true;
+		assert_false(unit.ops->flush_domain(&unit, &domain));
+		assert_true(unit.ops->flush_domain(&unit, &domain));
+		assert_int_equal(model.iqh, model.iqt);
+	}
+	assert_true(model.gsts & MODEL_TES);
+}
+
+/* Nor can it be switched off. */
+static void a_queue_that_was_stuck_works_when_it_comes_back(void **state) {
+	(void)state;
+	start(0, 0);
+	model.probe_count = 0;
+	assert_true(unit.ops->set_domain(&unit, 0x100, &domain));
+	assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+	model.dead = true;
+	model.stuck = (u32)MODEL_QIES;
+	for (u32 i = 0; i < 3; i++)
+		assert_false(unit.ops->set_domain(&unit, 0x100, NULL));
+	model.dead = false;
+	model.stuck = 0;
+	assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
 }
 
 static void a_dead_queue_fails_and_may_come_back(void **state) {
@@ -587,6 +714,29 @@ static void blocks_are_aligned_and_run_out(void **state) {
 			 0x21);
 }
 
+/* Larger masks than the unit knows: it forgets all entries. */
+static void blocks_beyond_the_largest_mask_are_forgotten_too(void **state) {
+	const struct interrupt_target target = {.apic_id = 1, .vector = 0x30};
+	struct model_interrupt got;
+	u32 block;
+
+	(void)state;
+	model_reset(1);
+	model.ecap = (model.ecap & ~MODEL_ECAP_MHMV) | 2ull << 20;
+	clear_memory();
+	assert_null(probe());
+	prepare();
+	assert_null(unit.ops->enable(&unit));
+	assert_true(interrupts_alloc(&unit, 0x100, 8, &block));
+	assert_true(interrupts_set(&unit, 0x100, block + 7, &target));
+	assert_int_equal(send(0x100, block + 7, &got), 0);
+	assert_true(interrupts_free(&unit, 0x100, block, 8));
+	assert_int_equal(send(0x100, block + 7, &got), BLOCKED_INTERRUPT);
+	model_clear_log();
+	assert_true(interrupts_alloc(&unit, 0x100, 4, &block));
+	assert_string_equal(model.log, "interrupts(0,2)");
+}
+
 static void eight_bit_destinations_are_placed_where_the_manual_wants_them(void **state) {
 	struct interrupt_target target = {.apic_id = 0xfe, .vector = 0x30};
 	struct model_interrupt got;
@@ -595,10 +745,10 @@ static void eight_bit_destinations_are_placed_where_the_manual_wants_them(void *
 	(void)state;
 	model_reset(1);
 	model.ecap &= ~MODEL_ECAP_EIM;
-	page_pool_init(&pool, memory, POOL_PAGES);
+	clear_memory();
 	assert_null(probe());
 	prepare();
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_int_equal(model.irta & BIT(11), 0);
 	assert_true(interrupts_alloc(&unit, 0xf0f8, 1, &first));
 	assert_true(interrupts_set(&unit, 0xf0f8, first, &target));
@@ -670,7 +820,7 @@ static void records_come_in_order_round_the_ring(void **state) {
 
 	(void)state;
 	start_with(4, 0, 0);
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	for (u32 round = 0; round < 9; round++) {
 		for (u32 i = 0; i < 1 + round % 4; i++)
 			model_fault((u16)made++, 0, 2, true);
@@ -717,7 +867,7 @@ static void old_faults_are_not_taken_for_new_ones(void **state) {
 	start_with(4, 0, 0);
 	for (u16 id = 0; id < 6; id++)
 		model_fault(id, 0, 2, true);
-	assert_true(unit.ops->enable(&unit));
+	assert_null(unit.ops->enable(&unit));
 	assert_int_equal(model.fsts & 3, 0);
 	assert_int_equal(drain(), 0);
 }
@@ -757,8 +907,10 @@ int main(void) {
 		cmocka_unit_test(another_table_mode_is_switched_off_as_briefly_as_possible),
 		cmocka_unit_test(firmware_remapping_keeps_its_form_of_entries),
 		cmocka_unit_test(a_predecessors_stuck_queue_is_dropped),
+		cmocka_unit_test(no_kind_of_unit_lets_anything_through_at_any_moment),
 		cmocka_unit_test(a_running_unit_may_be_taken_over_again),
 		cmocka_unit_test(a_unit_that_does_not_answer_is_reported),
+		cmocka_unit_test(a_unit_that_knows_scalable_mode_only_is_refused_in_words),
 		cmocka_unit_test(every_requester_is_blocked_at_first),
 		cmocka_unit_test(attach_and_detach_leave_nothing_of_the_old_owner),
 		cmocka_unit_test(caching_mode_forgets_absent_entries_too),
@@ -769,10 +921,13 @@ int main(void) {
 		cmocka_unit_test(a_refused_descriptor_fails_its_request_alone),
 		cmocka_unit_test(a_refused_wait_fails_in_bounded_time),
 		cmocka_unit_test(an_aborted_wait_is_asked_again),
+		cmocka_unit_test(a_queue_that_stalls_is_started_again),
 		cmocka_unit_test(a_dead_queue_fails_and_may_come_back),
+		cmocka_unit_test(a_queue_that_was_stuck_works_when_it_comes_back),
 		cmocka_unit_test(interrupts_reach_their_target_from_their_owner_only),
 		cmocka_unit_test(freed_entries_are_blocked_for_their_next_owner),
 		cmocka_unit_test(blocks_are_aligned_and_run_out),
+		cmocka_unit_test(blocks_beyond_the_largest_mask_are_forgotten_too),
 		cmocka_unit_test(eight_bit_destinations_are_placed_where_the_manual_wants_them),
 		cmocka_unit_test(messages_carry_all_sixteen_bits_of_the_index),
 		cmocka_unit_test(a_fault_is_told_in_words),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "mmio.h"
+#include "unit_memory.h"
 
 struct vtd_model model;
 
@@ -17,27 +18,47 @@ struct vtd_model model;
 			fail_msg(__VA_ARGS__);                                                     \
 	} while (0)
 
-/* Caches: they answer before memory does, until they are told to forget. */
+/*
+ * Caches: they answer before memory does, until they are told to forget. Translations are found by
+ * requester, without a look at its context entry; tables of smaller pages by domain.
+ */
 struct cached_context {
 	bool valid;
 	u64 low, high;
 };
 struct cached_page {
 	bool valid;
-	u16 did;
+	u16 sid, did;
 	u64 page, host;
 	unsigned int rights;
+};
+struct cached_table {
+	bool valid;
+	u16 did;
+	unsigned int level, rights;
+	u64 prefix, table;
 };
 struct cached_entry {
 	bool valid;
 	u64 low, high;
 };
 
-#define CACHED_PAGES 512
+#define CACHED_PAGES 4096
+#define CACHED_TABLES 1024
+#define QUEUE_BYTES 4096
+/* Reads of registers that a command takes, and after how many without a write devices grow quiet. */
+#define COMMAND_READS 3
+#define PROBED_READS 64
+#define STUCK_READS 1000
+
 static struct cached_context contexts[65536];
 static struct cached_page pages[CACHED_PAGES];
+static struct cached_table tables[CACHED_TABLES];
 static struct cached_entry entries[65536];
-static u32 next_page;
+static u32 reads; /* since the last write */
+
+/* Whether caches take part: what an access does, and what it should. */
+enum view { CACHED, FRESH };
 
 __attribute__((format(printf, 1, 2))) static void event(const char *format, ...) {
 	va_list arguments;
@@ -64,10 +85,18 @@ void model_reset(u32 records) {
 	memset(&model, 0, sizeof(model));
 	memset(contexts, 0, sizeof(contexts));
 	memset(pages, 0, sizeof(pages));
+	memset(tables, 0, sizeof(tables));
 	memset(entries, 0, sizeof(entries));
 	model.cap = 6 | BIT(9) | BIT(10) | 47ull << 16 | (u64)(MODEL_RECORDS / 16) << 24 | BIT(34) |
 		    BIT(35) | (u64)(records - 1) << 40 | BIT(54) | BIT(55);
-	model.ecap = MODEL_ECAP_QI | MODEL_ECAP_IR | MODEL_ECAP_EIM;
+	model.ecap = MODEL_ECAP_QI | MODEL_ECAP_IR | MODEL_ECAP_EIM | MODEL_ECAP_MHMV;
+}
+
+void model_probe(u16 requester_id, bool is_message, u64 address) {
+	REQUIRE(model.probe_count < ARRAY_SIZE(model.probes), "too many probes");
+	model.probes[model.probe_count].requester_id = requester_id;
+	model.probes[model.probe_count].is_message = is_message;
+	model.probes[model.probe_count++].address = address;
 }
 
 static u32 record_count(void) {
@@ -76,10 +105,6 @@ static u32 record_count(void) {
 
 static bool caching_mode(void) {
 	return model.cap & MODEL_CAP_CM;
-}
-
-static const u64 *memory(u64 address) {
-	return (const u64 *)(uintptr_t)address;
 }
 
 /* ---- faults ---- */
@@ -95,7 +120,7 @@ static void update_pending(void) {
 void model_fault(u16 requester_id, u64 information, u8 reason, bool read) {
 	struct model_record *record = &model.records[model.next_record];
 
-	if (model.fsts & 1)
+	if (model.fsts & 1 || unit_memory.probing)
 		return;
 	if (record->high >> 63) {
 		model.fsts |= 1;
@@ -111,19 +136,21 @@ void model_fault(u16 requester_id, u64 information, u8 reason, bool read) {
 
 /* ---- DMA ---- */
 
-static u8 fetch_context(u16 requester_id, struct cached_context *context) {
-	const u64 *root, *entry;
-
-	if (contexts[requester_id].valid) {
+static u8 fetch_context(enum view view, u16 requester_id, struct cached_context *context) {
+	if (view == CACHED && contexts[requester_id].valid) {
 		*context = contexts[requester_id];
 	} else {
-		root = memory((model.root & ~0xfffull) + (requester_id >> 8) * 16ull);
-		if (!(root[0] & 1))
+		u64 root = (model.root & ~0xfffull) + (requester_id >> 8) * 16ull;
+		u64 low = unit_memory_read(root);
+
+		if (!(low & 1))
 			return 1;
-		REQUIRE(!(root[0] & 0xffe) && !root[1], "root entry: reserved bits");
-		entry = memory((root[0] & ~0xfffull) + (requester_id & 0xff) * 16ull);
-		*context = (struct cached_context){true, entry[0], entry[1]};
-		if (entry[0] & 1 || caching_mode())
+		REQUIRE(!(low & 0xffe) && !unit_memory_read(root + 8), "root entry: reserved bits");
+		u64 entry = (low & ~0xfffull) + (requester_id & 0xff) * 16ull;
+
+		*context = (struct cached_context){true, unit_memory_read(entry),
+						   unit_memory_read(entry + 8)};
+		if (view == CACHED && (context->low & 1 || caching_mode()))
 			contexts[requester_id] = *context;
 	}
 	if (!(context->low & 1))
@@ -131,23 +158,39 @@ static u8 fetch_context(u16 requester_id, struct cached_context *context) {
 	REQUIRE(!(context->low & 0xff0) && !(context->high & ~0xffff07ull),
 		"context entry: reserved bits");
 	REQUIRE(!(context->low & 0xc), "context entry: translation type is not 0");
-	REQUIRE(!caching_mode() || context->high >> 8, "context entry: domain id 0");
+	REQUIRE(unit_memory.probing || !caching_mode() || context->high >> 8,
+		"context entry: domain id 0");
 	return model.cap & BIT(8 + (context->high & 7)) ? 0 : 3;
 }
 
-static u8 walk(u64 table, unsigned int levels, u64 address, struct cached_page *page) {
+/* The table below an entry at LEVEL, if a cache has it. */
+static struct cached_table *table_cache(u16 did, unsigned int level, u64 prefix) {
+	return &tables[(did * 37u + level * 11 + prefix) % CACHED_TABLES];
+}
+
+static u8 walk(enum view view, u16 did, u64 table, unsigned int levels, u64 address,
+	       struct cached_page *page) {
 	unsigned int rights = 3;
 
+	page->rights = 0;
 	if (address >> (12 + 9 * levels))
 		return 4;
 	for (unsigned int level = levels;; level--) {
 		unsigned int shift = 12 + 9 * (level - 1);
-		u64 entry = memory(table)[address >> shift & 511];
+		struct cached_table *cached = table_cache(did, level, address >> shift);
+
+		if (view == CACHED && cached->valid && cached->did == did &&
+		    cached->level == level && cached->prefix == address >> shift) {
+			rights &= cached->rights;
+			table = cached->table;
+			continue;
+		}
+		u64 entry = unit_memory_read(table + (address >> shift & 511) * 8);
 		bool large = entry & BIT(7);
 
 		rights &= entry & 3;
 		if (!rights)
-			break;
+			return 0;
 		if (entry & BIT(62) || (large && level > 3) ||
 		    (large && level > 1 && !(model.cap & BIT(32 + level))))
 			return 0xc;
@@ -156,58 +199,76 @@ static u8 walk(u64 table, unsigned int levels, u64 address, struct cached_page *
 			if (table & (BIT(shift) - 1))
 				return 0xc;
 			page->host = table + (address & (BIT(shift) - 1) & ~0xfffull);
-			break;
+			page->rights = rights;
+			return 0;
 		}
+		if (view == CACHED)
+			*cached = (struct cached_table){true, did, level, rights, address >> shift,
+							table};
 	}
-	page->rights = rights;
-	return 0;
 }
 
-static u8 translate(u16 requester_id, u64 address, bool write, u64 *host, bool *suppressed) {
+/* Which page answers: one that is cached for this requester, or one that the tables lead to. */
+static u8 find_page(enum view view, u16 requester_id, u64 address, struct cached_page *page) {
+	struct cached_page *slot = &pages[(requester_id * 61u + (address >> 12)) % CACHED_PAGES];
 	struct cached_context context = {0};
-	struct cached_page page = {0};
-	u8 reason = fetch_context(requester_id, &context);
-	bool hit = false;
 
-	*suppressed = context.low & 2;
+	if (view == CACHED && slot->valid && slot->sid == requester_id &&
+	    slot->page == address >> 12) {
+		*page = *slot;
+		return 0;
+	}
+	u8 reason = fetch_context(view, requester_id, &context);
+
 	if (reason)
 		return reason;
-	page = (struct cached_page){
-		.valid = true, .did = (u16)(context.high >> 8), .page = address >> 12};
-	for (u32 i = 0; i < CACHED_PAGES && !hit; i++) {
-		hit = pages[i].valid && pages[i].did == page.did && pages[i].page == page.page;
-		if (hit)
-			page = pages[i];
-	}
-	if (!hit) {
-		reason = walk(context.low & ~0xfffull, (unsigned int)(context.high & 7) + 2,
-			      address, &page);
-		if (reason)
-			return reason;
-		if (page.rights || caching_mode())
-			pages[next_page++ % CACHED_PAGES] = page;
-	}
-	if (!(page.rights & (write ? 2 : 1)))
-		return write ? 5 : 6;
-	*host = page.host + (address & 0xfff);
-	return 0;
+	*page = (struct cached_page){true, requester_id, (u16)(context.high >> 8), address >> 12, 0,
+				     0};
+	reason = walk(view, page->did, context.low & ~0xfffull,
+		      (unsigned int)(context.high & 7) + 2, address, page);
+	if (!reason && view == CACHED && (page->rights || caching_mode()))
+		*slot = *page;
+	return reason;
 }
 
-u8 model_dma(u16 requester_id, u64 address, bool write, u64 *host) {
-	bool suppressed = false;
+static u8 translate(enum view view, u16 requester_id, u64 address, bool write, u64 *host) {
+	struct cached_page page;
 	u8 reason = 0;
 
 	*host = address;
-	if (model.gsts & MODEL_TES)
-		reason = translate(requester_id, address, write, host, &suppressed);
-	if (reason && !suppressed)
+	if (!(model.gsts & MODEL_TES))
+		return 0;
+	reason = find_page(view, requester_id, address, &page);
+	if (!reason && !(page.rights & (write ? 2 : 1)))
+		reason = write ? 5 : 6;
+	if (!reason)
+		*host = page.host + (address & 0xfff);
+	return reason;
+}
+
+u8 model_dma(u16 requester_id, u64 address, bool write, u64 *host) {
+	struct cached_context context = {0};
+	u8 reason = translate(CACHED, requester_id, address, write, host);
+	u64 right;
+
+	if (!model.lenient) {
+		u8 should = translate(FRESH, requester_id, address, write, &right);
+
+		REQUIRE(reason == should && (reason || *host == right),
+			"a cache lets %04x have 0x%lx: reason %u, the tables say %u", requester_id,
+			(long)*host, reason, should);
+	}
+	if (reason)
+		fetch_context(CACHED, requester_id, &context);
+	if (reason && !(context.low & 2))
 		model_fault(requester_id, address & ~0xfffull, reason, !write);
 	return reason;
 }
 
 /* ---- interrupts ---- */
 
-static u8 remap(u16 requester_id, u64 address, u32 data, u32 *index, struct model_interrupt *to) {
+static u8 remap(enum view view, u16 requester_id, u64 address, u32 data, u32 *index,
+		struct model_interrupt *to) {
 	struct cached_entry entry;
 
 	if (!(address & BIT(4)))
@@ -218,11 +279,11 @@ static u8 remap(u16 requester_id, u64 address, u32 data, u32 *index, struct mode
 	if (*index >= 2u << (model.interrupts & 15))
 		return 0x21;
 	entry = entries[*index];
-	if (!entry.valid) {
-		const u64 *table = memory((model.interrupts & ~0xfffull) + *index * 16ull);
+	if (view == FRESH || !entry.valid) {
+		u64 at = (model.interrupts & ~0xfffull) + *index * 16ull;
 
-		entry = (struct cached_entry){true, table[0], table[1]};
-		if (entry.low & 1 || caching_mode())
+		entry = (struct cached_entry){true, unit_memory_read(at), unit_memory_read(at + 8)};
+		if (view == CACHED && (entry.low & 1 || caching_mode()))
 			entries[*index] = entry;
 	}
 	if (!(entry.low & 1))
@@ -243,14 +304,46 @@ static u8 remap(u16 requester_id, u64 address, u32 data, u32 *index, struct mode
 }
 
 u8 model_message(u16 requester_id, u64 address, u32 data, struct model_interrupt *interrupt) {
+	struct model_interrupt right = {0};
 	u32 index = 0;
-	u8 reason;
 
 	REQUIRE(address >> 20 == 0xfee, "message outside of the interrupt window");
-	reason = remap(requester_id, address, data, &index, interrupt);
+	u8 reason = remap(CACHED, requester_id, address, data, &index, interrupt);
+
+	if (!model.lenient) {
+		u8 should = remap(FRESH, requester_id, address, data, &index, &right);
+
+		REQUIRE(reason == should &&
+				(reason || (interrupt->vector == right.vector &&
+					    interrupt->destination == right.destination)),
+			"a cache answers an interrupt of %04x: reason %u, the table says %u",
+			requester_id, reason, should);
+	}
 	if (reason)
 		model_fault(requester_id, (u64)index << 48, reason, false);
 	return reason;
+}
+
+/* Devices try what they can. */
+static void probe(void) {
+	if (unit_memory.probing || reads > PROBED_READS)
+		return;
+	unit_memory.probing = true;
+	for (u32 i = 0; i < model.probe_count; i++) {
+		u16 requester_id = model.probes[i].requester_id;
+		u64 address = model.probes[i].address, host;
+		struct model_interrupt got;
+		u32 index;
+
+		if (model.probes[i].is_message && model.gsts & MODEL_IRES)
+			remap(CACHED, requester_id, address, 0, &index, &got);
+		else if (!model.probes[i].is_message &&
+			 !translate(CACHED, requester_id, address, true, &host))
+			REQUIRE(!model.may_land || model.may_land(requester_id, address, host),
+				"%04x reaches 0x%lx, which never was its own", requester_id,
+				(long)host);
+	}
+	unit_memory.probing = false;
 }
 
 /* ---- invalidation queue ---- */
@@ -289,6 +382,9 @@ static void run_iotlb(u64 low) {
 	for (u32 i = 0; i < CACHED_PAGES; i++)
 		if (all || pages[i].did == did)
 			pages[i].valid = false;
+	for (u32 i = 0; i < CACHED_TABLES; i++)
+		if (all || tables[i].did == did)
+			tables[i].valid = false;
 	if (all) {
 		REQUIRE(model.context_clean, "IOTLB invalidated before the context cache");
 		model.iotlb_clean = true;
@@ -306,64 +402,77 @@ static void run_interrupts(u64 low) {
 	}
 	event("interrupts(%u,%u)", index, order);
 	REQUIRE(!(index & (BIT(order) - 1)), "interrupt invalidation not aligned");
+	REQUIRE(order <= (model.ecap >> 20 & 15), "interrupt invalidation of too many entries");
 	for (u32 i = 0; i < 1u << order; i++)
 		entries[index + i].valid = false;
 }
 
-/* False when the descriptor is not one that the unit knows. */
-static bool run_descriptor(u64 low, u64 high) {
+static bool is_legal(u64 low, u64 high) {
 	switch (low & 15) {
-	case 1:
-		if (high || low & (BITS(63, 50) | BITS(15, 6)))
-			return false;
-		run_context(low);
-		break;
-	case 2:
-		if (high || low & (BITS(63, 32) | BITS(15, 8)))
-			return false;
-		run_iotlb(low);
-		break;
-	case 4:
-		if (high || low & (BITS(63, 48) | BITS(26, 5)))
-			return false;
-		run_interrupts(low);
-		break;
-	case 5:
-		if (high & 3 || low & (BITS(31, 8) | BIT(4)) || !(low & BIT(5)))
-			return false;
-		__atomic_store_n((u32 *)(uintptr_t)high, (u32)(low >> 32), __ATOMIC_RELEASE);
-		return true;
+	case 1: return !high && !(low & (BITS(63, 50) | BITS(15, 6)));
+	case 2: return !high && !(low & (BITS(63, 32) | BITS(15, 8)));
+	case 4: return !high && !(low & (BITS(63, 48) | BITS(26, 5)));
+	case 5: return !(high & 3) && !(low & (BITS(31, 8) | BIT(4))) && low & BIT(5);
 	default: return false;
 	}
-	model.requests++;
-	return true;
 }
 
-static void run_queue(void) {
-	while (model.gsts & MODEL_QIES && !model.dead && !(model.fsts & 0x50) &&
-	       model.iqh != model.iqt) {
-		const u64 *descriptor = memory((model.iqa & ~0xfffull) + model.iqh);
-		u32 type = descriptor[0] & 15;
+static void run_request(u64 low) {
+	switch (low & 15) {
+	case 1: run_context(low); break;
+	case 2: run_iotlb(low); break;
+	default: run_interrupts(low);
+	}
+	model.requests++;
+	probe();
+}
 
-		if (model.refuse && type == model.refuse) {
-			model.refused_low = descriptor[0];
-			model.refused_at = model.iqh;
-			model.refuse = 0;
-		}
-		if ((model.refused_low && descriptor[0] == model.refused_low &&
-		     model.iqh == model.refused_at) ||
-		    (type != model.abort && !run_descriptor(descriptor[0], descriptor[1]))) {
-			model.fsts |= 0x10;
-			return;
-		}
-		model.refused_low = model.iqh == model.refused_at ? 0 : model.refused_low;
-		model.iqh = (model.iqh + 16) % 4096;
-		if (type == model.abort) {
+/* Whether the descriptor at the head is one that the unit refuses; says so if it is. */
+static bool refuses(u64 low, u64 high, u64 at) {
+	if (model.refuse && (low & 15) == model.refuse) {
+		model.refused_low = low;
+		model.refused_at = at;
+		model.refuse = 0;
+	}
+	if (!is_legal(low, high) || (low == model.refused_low && at == model.refused_at)) {
+		model.fsts |= 0x10;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * One step: all requests up to the next wait, the last one first, since they may be done in any order;
+ * or that wait.
+ */
+static void run_queue(void) {
+	const u64 *ring = (const u64 *)(uintptr_t)(model.iqa & ~0xfffull);
+	u64 requests[QUEUE_BYTES / 16];
+	u32 count = 0;
+
+	if (!(model.gsts & MODEL_QIES) || model.dead || model.stalled || model.pending & MODEL_QIES)
+		return;
+	while (!(model.fsts & 0x50) && model.iqh != model.iqt) {
+		u64 low = ring[model.iqh / 8], high = ring[model.iqh / 8 + 1];
+		bool is_wait = (low & 15) == 5;
+
+		if ((is_wait && count) || refuses(low, high, model.iqh))
+			break;
+		model.iqh = (model.iqh + 16) % QUEUE_BYTES;
+		if (model.abort && (low & 15) == model.abort) {
 			model.abort = 0;
 			model.iqh = model.iqt;
 			model.fsts |= 0x40;
+		} else if (is_wait) {
+			__atomic_store_n((u32 *)unit_memory_at(high, 4), (u32)(low >> 32),
+					 __ATOMIC_RELEASE);
+			break;
+		} else {
+			requests[count++] = low;
 		}
 	}
+	while (count)
+		run_request(requests[--count]);
 }
 
 /* ---- registers ---- */
@@ -372,10 +481,10 @@ static u32 count_present(void) {
 	u32 present = 0;
 
 	for (u32 id = 0; id < 65536; id++) {
-		u64 root = memory((model.root & ~0xfffull) + (id >> 8) * 16ull)[0];
+		u64 root = unit_memory_read((model.root & ~0xfffull) + (id >> 8) * 16ull);
 
 		if (root & 1)
-			present += memory((root & ~0xfffull) + (id & 0xff) * 16ull)[0] & 1;
+			present += unit_memory_read((root & ~0xfffull) + (id & 0xff) * 16ull) & 1;
 	}
 	return present;
 }
@@ -398,36 +507,57 @@ static void check_state(u32 bit, bool on) {
 	case MODEL_QIES:
 		REQUIRE(!on || !model.iqt, "queue on with a tail");
 		REQUIRE(on || model.iqh == model.iqt, "queue off while it works");
-		model.iqh = 0;
+		if (on)
+			unit_memory.ring = (const u8 *)(uintptr_t)(model.iqa & ~0xfffull);
 		break;
 	default: fail_msg("unknown state bit 0x%x", bit);
 	}
 }
 
-static void one_shot(u32 bit) {
+static void check_one_shot(u32 bit) {
 	switch (bit) {
 	case BIT(30):
 		event("root");
 		REQUIRE(!(model.gsts & MODEL_TES) || !((model.root ^ model.rtaddr) & BITS(11, 10)),
 			"table mode changed while translation is on");
-		model.root = model.rtaddr;
-		model.context_clean = model.iotlb_clean = false;
+		REQUIRE(model.gsts & MODEL_QIES, "root pointer set before the queue is on");
 		break;
 	case BIT(27):
 		event("wbf");
 		REQUIRE(model.cap & MODEL_CAP_RWBF, "write buffer flushed without need");
-		return;
+		break;
 	case BIT(24):
 		event("table");
 		REQUIRE(!(model.gsts & MODEL_IRES) || !((model.interrupts ^ model.irta) & BIT(11)),
 			"destination format changed while remapping is on");
-		model.interrupts = model.irta;
-		model.interrupts_clean = false;
 		break;
 	default: fail_msg("unknown command 0x%x", bit);
 	}
-	if (!(model.stuck & bit))
+}
+
+/* The command that was given takes effect, and GSTS shows it. */
+static void complete(u32 bit) {
+	switch (bit) {
+	case BIT(30):
+		model.root = model.rtaddr;
+		model.context_clean = model.iotlb_clean = false;
 		model.gsts |= bit;
+		break;
+	case BIT(27): unit_memory_drain(); break;
+	case BIT(24):
+		model.interrupts = model.irta;
+		model.interrupts_clean = false;
+		model.gsts |= bit;
+		break;
+	case MODEL_QIES:
+		model.iqh = 0;
+		model.stalled = false;
+		model.gsts ^= bit;
+		if (!(model.gsts & bit))
+			unit_memory.ring = NULL;
+		break;
+	default: model.gsts ^= bit;
+	}
 }
 
 static const char *state_name(u32 bit) {
@@ -442,16 +572,43 @@ static void write_command(u32 value) {
 	u32 changed = (value ^ model.gsts) & states;
 	u32 commands = value & ~states;
 
+	REQUIRE(!model.pending, "a command before GSTS shows 0x%x", model.pending);
 	REQUIRE(__builtin_popcount(changed) + __builtin_popcount(commands) <= 1,
 		"more than one change at once: 0x%x", changed | commands);
 	if (commands)
-		one_shot(commands);
-	if (!changed)
-		return;
-	event("%s%c", state_name(changed), value & changed ? '+' : '-');
-	check_state(changed, value & changed);
-	if (!(model.stuck & changed))
-		model.gsts ^= changed;
+		check_one_shot(commands);
+	if (changed) {
+		event("%s%c", state_name(changed), value & changed ? '+' : '-');
+		check_state(changed, value & changed);
+	}
+	if (commands & (BIT(30) | BIT(24)))
+		model.gsts &= ~commands;
+	model.pending = changed | commands;
+	model.pending_reads = model.pending & model.stuck ? STUCK_READS : COMMAND_READS;
+}
+
+/* The unit goes on by itself; a read of a register is the time that it has. */
+static void tick(void) {
+	reads++;
+	if (model.pending && !--model.pending_reads) {
+		if (!(model.pending & model.stuck))
+			complete(model.pending);
+		model.pending = 0;
+	}
+	if (reads % 2)
+		run_queue();
+	if (model.pmen & BIT(31))
+		model.pmen |= 1;
+	else if (reads >= COMMAND_READS && !model.pmen_stuck)
+		model.pmen = 0;
+	probe();
+}
+
+static void written(void) {
+	model.writes++;
+	reads = 0;
+	unit_memory.hook = probe;
+	probe();
 }
 
 static u32 offset_of(const volatile u8 *address, u32 width) {
@@ -472,10 +629,11 @@ u32 mmio_read32(const volatile u8 *address) {
 	u32 offset = offset_of(address, 4);
 	const struct model_record *record = record_at(offset);
 
+	tick();
 	if (record && offset % 16 == 12)
 		return (u32)(record->high >> 32);
 	switch (offset) {
-	case 0x1c: return model.gsts;
+	case 0x1c: return model.gsts | (model.pending & (u32)BIT(27));
 	case 0x34: return model.fsts;
 	case 0x64: return model.pmen;
 	default: fail_msg("32-bit read of 0x%x", offset);
@@ -487,7 +645,7 @@ void mmio_write32(volatile u8 *address, u32 value) {
 	u32 offset = offset_of(address, 4);
 	struct model_record *record = record_at(offset);
 
-	model.writes++;
+	written();
 	if (record && offset % 16 == 12) {
 		if (value & BIT(31))
 			record->high &= ~BIT(63);
@@ -496,16 +654,13 @@ void mmio_write32(volatile u8 *address, u32 value) {
 	}
 	switch (offset) {
 	case 0x18: write_command(value); break;
-	case 0x34:
-		model.fsts &= ~(value & 0xfd);
-		run_queue();
-		break;
+	case 0x34: model.fsts &= ~(value & 0xfd); break;
 	case 0x38: model.fectl = value; break;
 	case 0x64:
 		event("pmr%c", value & BIT(31) ? '+' : '-');
 		REQUIRE(value & BIT(31) || model.gsts & MODEL_TES,
 			"protected regions off before translation is on");
-		model.pmen = (value & (u32)BIT(31)) | (u32)(value >> 31);
+		model.pmen = (value & (u32)BIT(31)) | (model.pmen & 1);
 		break;
 	default: fail_msg("32-bit write of 0x%x", offset);
 	}
@@ -515,6 +670,7 @@ u64 mmio_read64(const volatile u8 *address) {
 	u32 offset = offset_of(address, 8);
 	const struct model_record *record = record_at(offset);
 
+	tick();
 	if (record)
 		return offset % 16 ? record->high : record->low;
 	switch (offset) {
@@ -532,20 +688,29 @@ u64 mmio_read64(const volatile u8 *address) {
 void mmio_write64(volatile u8 *address, u64 value) {
 	u32 offset = offset_of(address, 8);
 
-	model.writes++;
+	written();
 	switch (offset) {
-	case 0x20: model.rtaddr = value; break;
+	case 0x20:
+		REQUIRE(!model.pending, "root pointer changed during a command");
+		model.rtaddr = value & ~model.rtaddr_lost;
+		break;
 	case 0x88:
 		REQUIRE(!(value & ~BITS(18, 4)), "queue tail: reserved bits");
+		REQUIRE(!(model.pending & MODEL_QIES), "queue tail while the queue goes on or off");
+		if (model.gsts & MODEL_QIES && value != model.iqh)
+			unit_memory_check_ring((u32)model.iqt, (u32)value, QUEUE_BYTES);
 		model.iqt = value;
-		run_queue();
 		break;
 	case 0x90:
-		REQUIRE(!(model.gsts & MODEL_QIES), "queue moved while it is on");
+		REQUIRE(!(model.gsts & MODEL_QIES) && !(model.pending & MODEL_QIES),
+			"queue moved while it is on");
 		REQUIRE(!(value & 0xfff), "queue: wider descriptors, or more than a page");
 		model.iqa = value;
 		break;
-	case 0xb8: model.irta = value; break;
+	case 0xb8:
+		REQUIRE(!model.pending, "interrupt table changed during a command");
+		model.irta = value;
+		break;
 	default: fail_msg("64-bit write of 0x%x", offset);
 	}
 }

@@ -3,9 +3,11 @@
 #include "types.h"
 
 /*
- * A VT-d unit in legacy mode, as its driver sees it: registers, invalidation queue, caches that go
- * stale, and the two translations. It is written from the manual, not from the driver's headers. A
- * step that the manual forbids fails the running test at once.
+ * A VT-d unit in legacy mode, as its driver sees it: registers that follow after a while, an
+ * invalidation queue that works by itself, caches that go stale, and the two translations. It is written
+ * from the manual, not from the driver's headers, and reads memory through unit_memory.h. A step that
+ * the manual forbids fails the running test at once; so does an access that a cache answers in another
+ * way than the tables would.
  */
 
 #define MODEL_WINDOW 4096
@@ -21,6 +23,8 @@ struct vtd_model {
 	u64 cap, ecap;
 	u64 rtaddr, irta, iqa, iqh, iqt;
 	u32 gsts, fsts, fectl, pmen;
+	u32 pending; /* the command that GSTS does not show yet */
+	u32 pending_reads; /* of registers, until it does */
 	struct model_record records[MODEL_RECORDS_MAX];
 	u32 next_record;
 
@@ -32,9 +36,23 @@ struct vtd_model {
 	/* How it misbehaves. */
 	u32 stuck; /* bits of GSTS that do not follow */
 	bool dead; /* does not fetch descriptors */
+	bool stalled; /* the same, until the queue is switched off */
+	bool pmen_stuck; /* regions stay protected */
+	u64 rtaddr_lost; /* bits that the root pointer does not keep */
 	u32 refuse; /* type of a descriptor that is refused once: IQE */
 	u32 abort; /* type of a descriptor whose wait is dropped once: ITE */
 	u64 refused_low, refused_at;
+	bool lenient; /* stale caches may answer */
+
+	/* What devices try at every moment. Their accesses fill caches and are not recorded. */
+	struct {
+		u16 requester_id;
+		bool is_message;
+		u64 address;
+	} probes[8];
+	u32 probe_count;
+	/* Where an access of theirs may land; NULL: nobody looks. */
+	bool (*may_land)(u16 requester_id, u64 address, u64 host);
 
 	/* What it was told, one word an event. */
 	char log[4096];
@@ -52,6 +70,7 @@ extern struct vtd_model model;
 #define MODEL_ECAP_QI BIT(1)
 #define MODEL_ECAP_IR BIT(3)
 #define MODEL_ECAP_EIM BIT(4)
+#define MODEL_ECAP_MHMV BITS(23, 20)
 
 /* What GSTS shows. */
 #define MODEL_TES BIT(31)
@@ -64,6 +83,7 @@ extern struct vtd_model model;
 /* A unit after reset: 3 and 4 levels, 2 MiB and 1 GiB pages, 64 Ki domains, RECORDS fault records. */
 void model_reset(u32 records);
 void model_clear_log(void);
+void model_probe(u16 requester_id, bool is_message, u64 address);
 
 /* One access by a device: 0 and where it lands in HOST, or the reason of the fault it caused. */
 u8 model_dma(u16 requester_id, u64 address, bool write, u64 *host);
