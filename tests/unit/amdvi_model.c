@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "amdvi_model.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+/* cmocka needs the first four */
+#include <cmocka.h>
+
+#include "amdvi_model.h"
+#include "unit_memory.h"
 
 enum {
 	TABLE = 0x0,
 	COMMANDS = 0x8,
 	EVENTS = 0x10,
 	CONTROL = 0x18,
+	EXCLUSION_BASE = 0x20,
+	EXCLUSION_LIMIT = 0x28,
 	FEATURES = 0x30,
 	COMMAND_HEAD = 0x2000,
 	COMMAND_TAIL = 0x2008,
@@ -20,221 +30,173 @@ enum {
 #define COMMANDS_ON (1ull << 12)
 #define WIDE_ENTRIES (1ull << 17)
 #define WIDE_DESTINATIONS (1ull << 50)
+/* GAEn, GAMode, NumIntRemapMode, XTEn: how interrupt table entries are read */
+#define ENTRY_FORMAT (1ull << 17 | 7ull << 25 | 3ull << 43 | 1ull << 50)
 #define STATUS_OVERFLOW 1ull
 #define STATUS_LOG_RUN (1ull << 3)
 #define STATUS_COMMAND_RUN (1ull << 4)
 #define ADDRESS 0x000ffffffffff000ull
+#define RIGHTS (3ull << 61)
+
+/* Reads of registers until a ring stops, and after how many without a write devices grow quiet. */
+#define STOP_READS 3
+#define PROBED_READS 64
+
+#define REQUIRE(condition, ...)                                                                    \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			fail_msg(__VA_ARGS__);                                                     \
+	} while (0)
+
+/* Whether caches take part: what an access does, and what it should. */
+enum view { CACHED, FRESH };
+
+/* The model whose devices try at fences. */
+static struct amdvi_model *running;
 
 static u64 *reg(struct amdvi_model *model, u32 offset) {
 	return &model->registers[offset / 8];
 }
 
-static void *memory(u64 address) {
-	return (void *)(uintptr_t)address;
-}
-
 void amdvi_model_init(struct amdvi_model *model, u64 features) {
 	memset(model, 0, sizeof(*model));
 	*reg(model, FEATURES) = features;
+	running = model;
 }
 
-u64 amdvi_model_read(struct amdvi_model *model, u32 offset) {
-	return *reg(model, offset);
+void amdvi_model_probe(struct amdvi_model *model, u16 requester, bool is_message, u64 address) {
+	REQUIRE(model->probe_count < ARRAY_SIZE(model->probes), "too many probes");
+	model->probes[model->probe_count].requester = requester;
+	model->probes[model->probe_count].is_message = is_message;
+	model->probes[model->probe_count++].address = address;
 }
 
-static u32 ring_bytes(u64 base) {
-	return 16u << (base >> 56 & 15);
-}
+/* ---- the ways of requests ---- */
 
-static void run_one(struct amdvi_model *model, const u64 *command) {
-	u16 id = (u16)command[0];
-	u16 domain = (u16)(command[0] >> 32);
+static void device_entry(struct amdvi_model *model, enum view view, u16 requester, u64 *entry) {
+	u64 base = *reg(model, TABLE), at = (base & ADDRESS) + requester * 32ull;
 
-	switch (command[0] >> 60) {
-	case 1:
-		if (command[0] & 1)
-			*(volatile u64 *)memory(command[0] & 0x000ffffffffffff8ull) = command[1];
-		break;
-	case 2: model->device_cached[id] = false; break;
-	case 3:
-		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++)
-			if (model->pages[i].domain == domain && command[1] == 0x7ffffffffffff003ull)
-				model->pages[i].valid = false;
-		break;
-	case 5:
-		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++)
-			if (model->interrupts[i].requester == id)
-				model->interrupts[i].valid = false;
-		break;
-	case 8:
-		memset(model->pages, 0, sizeof(model->pages));
-		memset(model->interrupts, 0, sizeof(model->interrupts));
-		memset(model->device_cached, 0, sizeof(model->device_cached));
-		break;
-	}
-}
-
-static void run(struct amdvi_model *model) {
-	u64 base = *reg(model, COMMANDS);
-
-	while (!model->dead && (*reg(model, STATUS) & STATUS_COMMAND_RUN) &&
-	       *reg(model, COMMAND_HEAD) != *reg(model, COMMAND_TAIL)) {
-		u64 *command = memory((base & ADDRESS) + *reg(model, COMMAND_HEAD));
-		u32 opcode = (u32)(command[0] >> 60);
-
-		if (opcode == model->illegal && opcode) {
-			*reg(model, STATUS) &= ~STATUS_COMMAND_RUN;
-			amdvi_model_event(model, 5ull << 60, (u64)(uintptr_t)command);
-			return;
-		}
-		memcpy(model->commands[model->command_count++ % AMDVI_MODEL_COMMANDS], command, 16);
-		model->ran[opcode]++;
-		run_one(model, command);
-		*reg(model, COMMAND_HEAD) = (*reg(model, COMMAND_HEAD) + 16) % ring_bytes(base);
-	}
-}
-
-static bool all_blocked(struct amdvi_model *model) {
-	u64 base = *reg(model, TABLE);
-	const u64(*entry)[4] = memory(base & ADDRESS);
-
-	if ((base & 0x1ff) != 0x1ff)
-		return false;
-	for (u32 id = 0; id < 65536; id++, entry++) {
-		const u64 *root = memory((*entry)[0] & ADDRESS);
-
-		/* V and TV, four levels, no IR, no IW; IV, IntCtl 0; nothing else. */
-		if (((*entry)[0] & ~ADDRESS) != (3ull | 4ull << 9) || ((*entry)[1] & ~0xffffull) ||
-		    (*entry)[2] != 1 || (*entry)[3])
-			return false;
-		for (u32 i = 0; i < 512 && !id; i++)
-			if (root[i])
-				return false;
-	}
-	return true;
-}
-
-static void control_written(struct amdvi_model *model, u64 old, u64 value) {
-	u64 *status = reg(model, STATUS);
-
-	if (!(old & ON) && (value & ON))
-		model->blocked_at_enable = all_blocked(model);
-	if ((old & ON) && !(value & ON))
-		model->window = true;
-	if (!(value & COMMANDS_ON) || !(value & ON))
-		*status &= ~STATUS_COMMAND_RUN;
-	else if (!(old & COMMANDS_ON) || !(old & ON))
-		*status |= STATUS_COMMAND_RUN;
-	if (!(value & LOG_ON) || !(value & ON))
-		*status &= ~STATUS_LOG_RUN;
-	else if (!(old & LOG_ON) && !(*status & STATUS_OVERFLOW))
-		*status |= STATUS_LOG_RUN;
-}
-
-void amdvi_model_write(struct amdvi_model *model, u32 offset, u64 value) {
-	u64 old = *reg(model, offset);
-
-	if (model->write_count < AMDVI_MODEL_WRITES)
-		model->writes[model->write_count++] = (struct amdvi_model_write){offset, value};
-	if (offset == FEATURES)
+	if (view == CACHED && model->device_cached[requester]) {
+		memcpy(entry, model->device_cache[requester], 32);
 		return;
-	*reg(model, offset) = offset == STATUS ? old & ~(value & 0x667ull) : value;
-	if (offset == CONTROL)
-		control_written(model, old, value);
-	run(model);
-}
-
-static const u64 *device_entry(struct amdvi_model *model, u16 requester) {
-	if (!model->device_cached[requester]) {
-		memcpy(model->device_cache[requester],
-		       (u8 *)memory(*reg(model, TABLE) & ADDRESS) + requester * 32, 32);
-		model->device_cached[requester] = true;
 	}
-	return model->device_cache[requester];
+	memset(entry, 0, 32);
+	entry[0] = 3; /* beyond the table: an event, and no access */
+	for (u32 i = 0; i < 4 && requester * 32ull < ((base & 0x1ff) + 1) * 4096; i++)
+		entry[i] = unit_memory_read(at + i * 8ull);
+	if (view == FRESH)
+		return;
+	memcpy(model->device_cache[requester], entry, 32);
+	model->device_cached[requester] = true;
 }
 
-static bool walk(u64 entry, u64 address, u64 *page, u64 *to, bool *read, bool *write) {
+/* Fills PAGE, also when there is none. */
+static void walk(struct amdvi_model *model, enum view view, u64 entry, u64 address,
+		 struct amdvi_model_page *page) {
 	unsigned int level = entry >> 9 & 7;
 	u64 rights = entry;
 
-	if (address >> (12 + 9 * level))
-		return false;
-	for (;;) {
-		const u64 *table = memory(entry & ADDRESS);
+	if (!level || address >> (12 + 9 * level))
+		return;
+	for (;; level--) {
 		unsigned int shift = 12 + 9 * (level - 1);
+		u64 prefix = address >> shift;
+		struct amdvi_model_table *cached =
+			&model->tables[(page->domain * 37u + level * 11 + prefix) %
+				       AMDVI_MODEL_CACHE];
 
-		entry = table[address >> shift & 511];
+		if (view == CACHED && cached->valid && cached->domain == page->domain &&
+		    cached->level == level && cached->prefix == prefix) {
+			rights &= cached->rights;
+			entry = cached->entry;
+			continue;
+		}
+		entry = unit_memory_read((entry & ADDRESS) + (prefix & 511) * 8);
 		if (!(entry & 1))
-			return false;
+			return;
 		rights &= entry;
 		if (!(entry >> 9 & 7)) {
 			u64 mask = (1ull << shift) - 1;
 
-			*page = address & ~0xfffull;
-			*to = (entry & ADDRESS & ~mask) | (*page & mask);
-			*read = rights >> 61 & 1;
-			*write = rights >> 62 & 1;
-			return true;
+			page->to = (entry & ADDRESS & ~mask) | (address & mask & ~0xfffull);
+			page->present = true;
+			page->read = rights >> 61 & 1;
+			page->write = rights >> 62 & 1;
+			return;
 		}
-		if ((entry >> 9 & 7) != level - 1)
-			return false;
-		level--;
+		REQUIRE((entry >> 9 & 7) == level - 1, "a page table skips levels");
+		if (view == CACHED)
+			*cached = (struct amdvi_model_table){true,   page->domain, level,
+							     prefix, entry,        rights & RIGHTS};
 	}
+}
+
+static bool translate(struct amdvi_model *model, enum view view, u16 requester, u64 address,
+		      bool write, u64 *to) {
+	struct amdvi_model_page *slot =
+		&model->pages[(requester * 61u + (address >> 12)) % AMDVI_MODEL_CACHE];
+	struct amdvi_model_page page = {0};
+	u64 entry[4];
+
+	*to = address;
+	if (!(*reg(model, CONTROL) & ON))
+		return true;
+	if (*reg(model, EXCLUSION_BASE) & 1 && address >= (*reg(model, EXCLUSION_BASE) & ADDRESS) &&
+	    address <= (*reg(model, EXCLUSION_LIMIT) | 0xfff))
+		return true;
+	if (view == CACHED && slot->valid && slot->requester == requester &&
+	    slot->page == address >> 12) {
+		page = *slot;
+	} else {
+		device_entry(model, view, requester, entry);
+		if (!(entry[0] & 1))
+			return true;
+		page = (struct amdvi_model_page){.valid = true,
+						 .requester = requester,
+						 .domain = (u16)entry[1],
+						 .page = address >> 12};
+		if (entry[0] & 2)
+			walk(model, view, entry[0], address, &page);
+		if (view == CACHED && (page.present || model->np_cache))
+			*slot = page;
+	}
+	*to = page.to + (address & 0xfff);
+	return page.present && (write ? page.write : page.read);
 }
 
 bool amdvi_model_dma(struct amdvi_model *model, u16 requester, u64 address, bool write, u64 *to) {
-	const u64 *entry;
-	u16 domain;
+	bool passes = translate(model, CACHED, requester, address, write, to);
+	u64 right;
 
-	if (!(*reg(model, CONTROL) & ON) || !(device_entry(model, requester)[0] & 1)) {
-		*to = address;
-		return true;
-	}
-	entry = device_entry(model, requester);
-	domain = (u16)entry[1];
-	if (!(entry[0] & 2) || !(entry[0] >> (write ? 62 : 61) & 1))
-		return false;
-	for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++) {
-		if (model->pages[i].valid && model->pages[i].domain == domain &&
-		    model->pages[i].page == (address & ~0xfffull)) {
-			*to = model->pages[i].to + (address & 0xfff);
-			return write ? model->pages[i].write : model->pages[i].read;
-		}
-	}
-	u64 page, target;
-	bool can_read, can_write;
+	if (model->lenient)
+		return passes;
+	bool should = translate(model, FRESH, requester, address, write, &right);
 
-	if (!walk(entry[0], address, &page, &target, &can_read, &can_write))
-		return false;
-	u32 slot = model->next_slot++ % AMDVI_MODEL_CACHE;
-
-	model->pages[slot].valid = true;
-	model->pages[slot].domain = domain;
-	model->pages[slot].page = page;
-	model->pages[slot].to = target;
-	model->pages[slot].read = can_read;
-	model->pages[slot].write = can_write;
-	*to = target + (address & 0xfff);
-	return write ? can_write : can_read;
+	REQUIRE(passes == should && (!passes || *to == right),
+		"a cache lets %04x have 0x%lx: %u, the tables say %u", requester, (long)*to, passes,
+		should);
+	return passes;
 }
 
-static void interrupt_entry(struct amdvi_model *model, u16 requester, u64 device, u32 index,
-			    u64 *low, u64 *high) {
-	for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++) {
-		if (model->interrupts[i].valid && model->interrupts[i].requester == requester &&
-		    model->interrupts[i].index == index) {
-			*low = model->interrupts[i].low;
-			*high = model->interrupts[i].high;
-			return;
-		}
-	}
-	const u8 *root = memory(device & 0x000fffffffffffc0ull);
+static void interrupt_entry(struct amdvi_model *model, enum view view, u16 requester, u64 device,
+			    u32 index, u64 *low, u64 *high) {
+	u32 slot = (requester * 7u + index) % AMDVI_MODEL_CACHE;
+	u64 root = device & 0x000fffffffffffc0ull;
 	bool wide = *reg(model, CONTROL) & WIDE_ENTRIES;
-	u32 slot = model->next_slot++ % AMDVI_MODEL_CACHE;
 
-	*low = wide ? *(const u64 *)(const void *)(root + index * 16)
-		    : *(const u32 *)(const void *)(root + index * 4);
-	*high = wide ? *(const u64 *)(const void *)(root + index * 16 + 8) : 0;
+	if (view == CACHED && model->interrupts[slot].valid &&
+	    model->interrupts[slot].requester == requester &&
+	    model->interrupts[slot].index == index) {
+		*low = model->interrupts[slot].low;
+		*high = model->interrupts[slot].high;
+		return;
+	}
+	*low = unit_memory_read(wide ? root + index * 16ull : (root + index * 4ull) & ~7ull);
+	*high = wide ? unit_memory_read(root + index * 16ull + 8) : 0;
+	if (!wide)
+		*low = (u32)(*low >> (index & 1) * 32);
+	if (view == FRESH)
+		return;
 	model->interrupts[slot].valid = true;
 	model->interrupts[slot].requester = requester;
 	model->interrupts[slot].index = index;
@@ -242,20 +204,21 @@ static void interrupt_entry(struct amdvi_model *model, u16 requester, u64 device
 	model->interrupts[slot].high = *high;
 }
 
-bool amdvi_model_interrupt(struct amdvi_model *model, u16 requester, u32 data, u32 *apic_id,
-			   u8 *vector) {
-	u64 device = device_entry(model, requester)[2];
+static bool remap(struct amdvi_model *model, enum view view, u16 requester, u32 data, u32 *apic_id,
+		  u8 *vector) {
+	u64 entry[4], low, high;
 	u32 index = data & 0x7ff;
-	u64 low, high;
 
-	if (!(*reg(model, CONTROL) & ON) || !(device & 1)) {
+	if (*reg(model, CONTROL) & ON)
+		device_entry(model, view, requester, entry);
+	if (!(*reg(model, CONTROL) & ON) || !(entry[2] & 1)) {
 		*apic_id = UINT32_MAX;
 		*vector = (u8)data;
 		return true;
 	}
-	if ((device >> 60 & 3) != 2 || index >= 1u << (device >> 1 & 15))
+	if ((entry[2] >> 60 & 3) != 2 || index >= 1u << (entry[2] >> 1 & 15))
 		return false;
-	interrupt_entry(model, requester, device, index, &low, &high);
+	interrupt_entry(model, view, requester, entry[2], index, &low, &high);
 	/* RemapEn; everything else that has control bits must be zero: fixed, physical, no guest. */
 	if (!(low & 1) || (low & 0xfe))
 		return false;
@@ -271,11 +234,226 @@ bool amdvi_model_interrupt(struct amdvi_model *model, u16 requester, u32 data, u
 	return true;
 }
 
+bool amdvi_model_interrupt(struct amdvi_model *model, u16 requester, u32 data, u32 *apic_id,
+			   u8 *vector) {
+	bool passes = remap(model, CACHED, requester, data, apic_id, vector);
+	u32 right_id;
+	u8 right_vector;
+
+	if (model->lenient)
+		return passes;
+	bool should = remap(model, FRESH, requester, data, &right_id, &right_vector);
+
+	REQUIRE(passes == should && (!passes || (*apic_id == right_id && *vector == right_vector)),
+		"a cache answers an interrupt of %04x: %u, the table says %u", requester, passes,
+		should);
+	return passes;
+}
+
+/* Devices try what they can. */
+static void probe(void) {
+	struct amdvi_model *model = running;
+
+	if (unit_memory.probing || model->reads > PROBED_READS)
+		return;
+	unit_memory.probing = true;
+	for (u32 i = 0; i < model->probe_count; i++) {
+		u16 requester = model->probes[i].requester;
+		u64 address = model->probes[i].address, to;
+		u32 apic_id;
+		u8 vector;
+
+		if (model->probes[i].is_message)
+			remap(model, CACHED, requester, (u32)address, &apic_id, &vector);
+		else if (translate(model, CACHED, requester, address, true, &to))
+			REQUIRE(!model->may_land || model->may_land(requester, address, to),
+				"%04x reaches 0x%lx, which never was its own", requester, (long)to);
+	}
+	unit_memory.probing = false;
+}
+
+/* ---- commands ---- */
+
+static u32 ring_bytes(u64 base) {
+	return 16u << (base >> 56 & 15);
+}
+
+static void run_one(struct amdvi_model *model, const u64 *command) {
+	u16 id = (u16)command[0];
+	u16 domain = (u16)(command[0] >> 32);
+
+	memcpy(model->commands[model->command_count++ % AMDVI_MODEL_COMMANDS], command, 16);
+	model->ran[command[0] >> 60]++;
+	switch (command[0] >> 60) {
+	case 1:
+		if (command[0] & 1)
+			*(volatile u64 *)unit_memory_at(command[0] & 0x000ffffffffffff8ull, 8) =
+				command[1];
+		break;
+	case 2: model->device_cached[id] = false; break;
+	case 3:
+		REQUIRE(command[1] == 0x7ffffffffffff003ull, "not all pages are invalidated");
+		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++) {
+			model->pages[i].valid &= model->pages[i].domain != domain;
+			model->tables[i].valid &= model->tables[i].domain != domain;
+		}
+		break;
+	case 5:
+		for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++)
+			model->interrupts[i].valid &= model->interrupts[i].requester != id;
+		break;
+	case 8:
+		REQUIRE(*reg(model, FEATURES) & 1 << 6, "INVALIDATE_IOMMU_ALL is not known");
+		memset(model->pages, 0, sizeof(model->pages));
+		memset(model->tables, 0, sizeof(model->tables));
+		memset(model->interrupts, 0, sizeof(model->interrupts));
+		memset(model->device_cached, 0, sizeof(model->device_cached));
+		break;
+	default: fail_msg("unknown command %u", (u32)(command[0] >> 60));
+	}
+	probe();
+}
+
+/*
+ * One step: all commands up to the next COMPLETION_WAIT, the last one first, since they may be done in
+ * any order; or that one.
+ */
+static void run(struct amdvi_model *model) {
+	u64 base = *reg(model, COMMANDS), *head = reg(model, COMMAND_HEAD);
+	const u64 *found[256];
+	u32 count = 0;
+
+	while (!model->dead && (*reg(model, STATUS) & STATUS_COMMAND_RUN) &&
+	       *head != *reg(model, COMMAND_TAIL)) {
+		const u64 *command = unit_memory_at((base & ADDRESS) + *head, 16);
+		u32 opcode = (u32)(command[0] >> 60);
+
+		if (opcode == model->illegal && opcode) {
+			*reg(model, STATUS) &= ~STATUS_COMMAND_RUN;
+			amdvi_model_event(model, 5ull << 60, (u64)(uintptr_t)command);
+			break;
+		}
+		if (opcode == 1 && count)
+			break;
+		*head = (*head + 16) % ring_bytes(base);
+		found[count++] = command;
+		if (opcode == 1)
+			break;
+	}
+	while (count)
+		run_one(model, found[--count]);
+}
+
+/* ---- registers ---- */
+
+static bool all_blocked(struct amdvi_model *model) {
+	u64 base = *reg(model, TABLE), entry[4];
+
+	if ((base & 0x1ff) != 0x1ff)
+		return false;
+	for (u32 id = 0; id < 65536; id++) {
+		device_entry(model, FRESH, (u16)id, entry);
+		/* V and TV, four levels, no IR, no IW; IV, IntCtl 0; nothing else. */
+		if ((entry[0] & ~ADDRESS) != (3ull | 4ull << 9) || (entry[1] & ~0xffffull) ||
+		    entry[2] != 1 || entry[3])
+			return false;
+		for (u32 i = 0; i < 512 && !id; i++)
+			if (unit_memory_read((entry[0] & ADDRESS) + i * 8ull))
+				return false;
+	}
+	return true;
+}
+
+static bool nothing_cached(const struct amdvi_model *model) {
+	bool cached = false;
+
+	for (u32 i = 0; i < AMDVI_MODEL_CACHE; i++)
+		cached |= model->interrupts[i].valid;
+	return !cached;
+}
+
+static void start_ring(struct amdvi_model *model, u32 base, u64 running_bit, u32 head) {
+	u64 value = *reg(model, base);
+
+	REQUIRE(value & ADDRESS && (value >> 56 & 15) >= 8, "a ring is started without a base");
+	REQUIRE(*reg(model, head) < ring_bytes(value) && *reg(model, head + 8) < ring_bytes(value),
+		"a ring is started with a pointer beyond its end");
+	*reg(model, STATUS) |= running_bit;
+	if (base == COMMANDS)
+		unit_memory.ring = unit_memory_at(value & ADDRESS, ring_bytes(value));
+}
+
+static void control_written(struct amdvi_model *model, u64 old, u64 value) {
+	u64 status = *reg(model, STATUS);
+
+	if (!(old & ON) && (value & ON))
+		REQUIRE(!*reg(model, EXCLUSION_BASE) && all_blocked(model),
+			"translation goes on and not everything is blocked");
+	model->window |= (old & ON) && !(value & ON);
+	REQUIRE(!(old & value & ON && (old ^ value) & ENTRY_FORMAT) ||
+			(all_blocked(model) && nothing_cached(model)),
+		"the format of interrupt entries changes while some are in use");
+	/* What runs goes on for a while after it was told to stop: amdvi_model_read(). */
+	if (value & ON && value & COMMANDS_ON && !(status & STATUS_COMMAND_RUN))
+		start_ring(model, COMMANDS, STATUS_COMMAND_RUN, COMMAND_HEAD);
+	if (value & ON && value & LOG_ON && !(status & (STATUS_LOG_RUN | STATUS_OVERFLOW)))
+		start_ring(model, EVENTS, STATUS_LOG_RUN, EVENT_HEAD);
+}
+
+/* What must stand still while a register is written. */
+static u64 forbidden_status(u32 offset) {
+	switch (offset) {
+	case COMMANDS:
+	case COMMAND_HEAD: return STATUS_COMMAND_RUN;
+	case EVENTS:
+	case EVENT_TAIL: return STATUS_LOG_RUN;
+	default: return 0;
+	}
+}
+
+static void tick(struct amdvi_model *model) {
+	u64 control = *reg(model, CONTROL), *status = reg(model, STATUS);
+
+	model->reads++;
+	if (model->reads >= STOP_READS && !(control & COMMANDS_ON && control & ON))
+		*status &= ~STATUS_COMMAND_RUN;
+	if (model->reads >= STOP_READS && !(control & LOG_ON && control & ON))
+		*status &= ~STATUS_LOG_RUN;
+	if (model->reads % 2)
+		run(model);
+	probe();
+}
+
+u64 amdvi_model_read(struct amdvi_model *model, u32 offset) {
+	tick(model);
+	return *reg(model, offset);
+}
+
+void amdvi_model_write(struct amdvi_model *model, u32 offset, u64 value) {
+	u64 old = *reg(model, offset);
+
+	model->reads = 0;
+	unit_memory.hook = probe;
+	if (model->write_count < AMDVI_MODEL_WRITES)
+		model->writes[model->write_count++] = (struct amdvi_model_write){offset, value};
+	if (offset == FEATURES)
+		return;
+	REQUIRE(!(*reg(model, STATUS) & forbidden_status(offset)),
+		"register 0x%x is written while its ring runs", offset);
+	if (offset == COMMAND_TAIL && *reg(model, STATUS) & STATUS_COMMAND_RUN)
+		unit_memory_check_ring((u32)old, (u32)value, ring_bytes(*reg(model, COMMANDS)));
+	REQUIRE(offset != STATUS || !(value & STATUS_OVERFLOW & old) || !(old & STATUS_LOG_RUN),
+		"overflow cleared while the log runs");
+	*reg(model, offset) = offset == STATUS ? old & ~(value & 0x667ull) : value;
+	if (offset == CONTROL)
+		control_written(model, old, value);
+	probe();
+}
+
 void amdvi_model_event(struct amdvi_model *model, u64 low, u64 address) {
 	u64 base = *reg(model, EVENTS);
 	u64 *tail = reg(model, EVENT_TAIL);
 	u64 next = (*tail + 16) % ring_bytes(base);
-	u64 *record = memory((base & ADDRESS) + *tail);
 
 	if (!(*reg(model, STATUS) & STATUS_LOG_RUN))
 		return;
@@ -284,17 +462,11 @@ void amdvi_model_event(struct amdvi_model *model, u64 low, u64 address) {
 		*reg(model, STATUS) &= ~STATUS_LOG_RUN;
 		return;
 	}
+	u64 *record = unit_memory_at((base & ADDRESS) + *tail, 16);
+
 	record[0] = low;
 	record[1] = address;
 	*tail = next;
-}
-
-u32 amdvi_model_written(const struct amdvi_model *model, u32 offset) {
-	u32 count = 0;
-
-	for (u32 i = 0; i < model->write_count; i++)
-		count += model->writes[i].offset == offset;
-	return count;
 }
 
 u32 amdvi_model_position(const struct amdvi_model *model, u32 offset, u32 n) {

@@ -10,6 +10,7 @@
 #include "amdvi_model.h"
 #include "iommu.h"
 #include "mmio.h"
+#include "unit_memory.h"
 #include <string.h>
 
 #define FEATURE_XT BIT(2)
@@ -65,6 +66,7 @@ static int setup(void **state) {
 	if (!memory)
 		memory = aligned_alloc(2 * MIB, POOL_PAGES * PAGE_SIZE);
 	page_pool_init(&pool, memory, POOL_PAGES);
+	unit_memory_init(memory, POOL_PAGES * PAGE_SIZE, true, false);
 	amdvi_model_init(&model, FEATURES_ALL);
 	info = (struct unit_info){.kind = IOMMU_AMDVI,
 				  .base = (u64)(uintptr_t)model.registers,
@@ -153,7 +155,6 @@ static void every_requester_is_blocked_when_translation_goes_on(void **state) {
 
 	(void)state;
 	start(FEATURES_ALL);
-	assert_true(model.blocked_at_enable);
 	for (u32 id = 0; id < 65536; id++) {
 		assert_false(amdvi_model_dma(&model, (u16)id, 0x1000, false, &to));
 		assert_false(amdvi_model_dma(&model, (u16)id, 0x1000, true, &to));
@@ -205,35 +206,77 @@ static void every_requester_is_invalidated_with_and_without_invalidate_all(void 
 	assert_false(model.registers[CONTROL / 8] & (BIT(17) | BIT(50)));
 }
 
+static bool in_either_domain(u16 requester, u64 address, u64 to) {
+	(void)requester;
+	return to - address == 15 * MIB || to - address == 31 * MIB;
+}
+
+/* Firmware's table lets NIC have a page; its rings are on, and an entry of interrupts is cached. */
+static void leave_translation_on(void) {
+	u64(*firmware)[4] = page_pool_take(&pool, 512), *rings = page_pool_take(&pool, 2);
+	u32 *interrupts = page_pool_take(&pool, 1), apic_id;
+	struct dma_domain domain;
+	u8 vector;
+	u64 to;
+
+	assert_null(amdvi_ops.probe(&unit));
+	make_domain(&domain, 9);
+	assert_true(page_tables_map(&domain.tables, MIB, 16 * MIB, PAGE_SIZE, ACCESS_WRITE));
+	for (u32 id = 0; id < 65536; id++)
+		firmware[id][0] = 3;
+	firmware[NIC][0] |= (u64)(uintptr_t)domain.tables.root | 4 << 9 | 3ull << 61;
+	firmware[NIC][1] = 9;
+	firmware[NIC][2] = (u64)(uintptr_t)interrupts | 1 | 9 << 1 | 2ull << 60;
+	interrupts[5] = 1 | 3 << 8 | 0x77 << 16;
+	model.registers[TABLE] = (u64)(uintptr_t)firmware | 0x1ff;
+	model.registers[0x8 / 8] = (u64)(uintptr_t)rings | 8ull << 56;
+	model.registers[0x10 / 8] = (u64)(uintptr_t)(rings + 512) | 8ull << 56;
+	model.registers[0x20 / 8] = 0x80000001; /* an exclusion range */
+	model.registers[0x28 / 8] = 0x80000000;
+	model.registers[CONTROL / 8] = ON | BIT(2) | BIT(3) | BIT(12) | BIT(34);
+	model.registers[STATUS / 8] = BIT(3) | BIT(4);
+	model.registers[0x2000 / 8] = model.registers[COMMAND_TAIL / 8] = 0x40;
+	assert_true(amdvi_model_dma(&model, NIC, MIB, true, &to));
+	assert_true(amdvi_model_dma(&model, NIC, 0x80000000, true, &to));
+	assert_true(amdvi_model_interrupt(&model, NIC, 5, &apic_id, &vector));
+}
+
 static void translation_left_on_is_swapped_and_never_off(void **state) {
-	u64 to, *firmware = aligned_alloc(PAGE_SIZE, 2 * MIB);
-	u32 first_tail, format = UINT32_MAX;
+	u32 first_tail, format, apic_id;
+	u8 vector;
+	u64 to;
 
 	(void)state;
-	memset(firmware, 0, 2 * MIB);
-	amdvi_model_write(&model, TABLE, (u64)(uintptr_t)firmware | 0x1ff);
-	amdvi_model_write(&model, CONTROL, ON | BIT(2) | BIT(12) | BIT(34));
-	/* The unit has cached that this requester passes. */
-	assert_true(amdvi_model_dma(&model, NIC, 0x5000, true, &to));
-	model.write_count = 0;
-	start(FEATURES_ALL);
-	assert_false(model.window);
-	for (u32 i = 0; i < model.write_count; i++) {
-		if (model.writes[i].offset != CONTROL)
-			continue;
-		assert_true(model.writes[i].value & ON);
-		assert_false(model.writes[i].value & BIT(34));
-		if ((model.writes[i].value & BIT(17)) && format == UINT32_MAX)
-			format = i;
+	for (u32 kind = 0; kind < 4; kind++) {
+		setup(NULL);
+		leave_translation_on();
+		model.np_cache = true;
+		amdvi_model_probe(&model, NIC, false, MIB);
+		amdvi_model_probe(&model, DISK, false, MIB);
+		amdvi_model_probe(&model, NIC, true, 5);
+		model.may_land = in_either_domain;
+		start((kind & 1 ? FEATURE_IA : 0) | (kind & 2 ? FEATURE_GA | FEATURE_XT : 0));
+		assert_false(model.window);
+		format = UINT32_MAX;
+		for (u32 i = 0; i < model.write_count; i++) {
+			if (model.writes[i].offset != CONTROL)
+				continue;
+			assert_true(model.writes[i].value & ON);
+			assert_false(model.writes[i].value & (BIT(34) | BIT(3)));
+			if ((model.writes[i].value & BIT(17)) && format == UINT32_MAX)
+				format = i;
+		}
+		/* Queues stop, the table is replaced, caches are emptied, and then the format changes. */
+		first_tail = amdvi_model_position(&model, COMMAND_TAIL, 1);
+		assert_int_equal(model.writes[0].value, ON);
+		assert_true(amdvi_model_position(&model, TABLE, 0) < first_tail);
+		assert_true(first_tail < format);
+		assert_int_equal(model.ran[8], kind & 1 ? 2 : 0);
+		assert_false(amdvi_model_dma(&model, NIC, MIB, true, &to));
+		assert_false(amdvi_model_dma(&model, NIC, 0x80000000, true, &to));
+		assert_false(amdvi_model_interrupt(&model, NIC, 5, &apic_id, &vector));
+		assert_int_equal(model.registers[STATUS / 8] & (BIT(3) | BIT(4)), BIT(3) | BIT(4));
 	}
-	/* Queues stop, the table is replaced, caches are emptied, and then the format changes. */
-	first_tail = amdvi_model_position(&model, COMMAND_TAIL, 1);
-	assert_int_equal(model.writes[0].value, ON);
-	assert_true(amdvi_model_position(&model, TABLE, 0) < first_tail);
-	assert_true(first_tail < format);
-	assert_int_equal(model.ran[8], 2);
-	assert_false(amdvi_model_dma(&model, NIC, 0x5000, true, &to));
-	free(firmware);
 }
 
 static void a_dead_unit_fails_to_start(void **state) {
@@ -283,6 +326,63 @@ static void no_translation_of_the_old_owner_survives(void **state) {
 	make_domain(&a, 1);
 	assert_true(amdvi_ops.set_domain(&unit, DISK, &a));
 	assert_false(amdvi_model_dma(&model, DISK, 0x10000, true, &to));
+}
+
+/* All that a unit can be told, on every kind of unit, while devices try without a pause. */
+static void no_kind_of_unit_lets_anything_through_at_any_moment(void **state) {
+	const struct interrupt_target here = {.apic_id = 3, .vector = 0x41};
+	const struct interrupt_target there = {.apic_id = 4, .vector = 0x42};
+	const u64 kinds[] = {0, FEATURE_IA, FEATURE_IA | FEATURE_GA, FEATURES_ALL};
+	struct dma_domain a, b;
+	u32 first, apic_id;
+	u64 to;
+	u8 vector;
+
+	for (u32 kind = 0; kind < 2 * ARRAY_SIZE(kinds); kind++) {
+		setup(state);
+		model.np_cache = kind & 1;
+		start(kinds[kind / 2]);
+		make_domain(&a, 1);
+		make_domain(&b, 2);
+		map(&a, MIB, 16 * MIB, 0x4000, ACCESS_READ | ACCESS_WRITE);
+		map(&b, MIB, 32 * MIB, 0x4000, ACCESS_READ | ACCESS_WRITE);
+		amdvi_model_probe(&model, NIC, false, MIB);
+		amdvi_model_probe(&model, DISK, false, MIB);
+		amdvi_model_probe(&model, NIC, true, 0);
+		amdvi_model_probe(&model, DISK, true, 0);
+		model.may_land = in_either_domain;
+		for (u32 round = 0; round < 3; round++) {
+			assert_true(amdvi_ops.set_domain(&unit, NIC, &a));
+			assert_true(amdvi_ops.set_domain(&unit, DISK, &a));
+			assert_true(amdvi_model_dma(&model, NIC, MIB, true, &to));
+			assert_true(amdvi_ops.set_domain(&unit, DISK, &b));
+			assert_true(amdvi_model_dma(&model, DISK, MIB, true, &to));
+			assert_int_equal(to, 32 * MIB);
+			/* A page goes and comes under a device that uses it. */
+			assert_true(page_tables_unmap(&a.tables, MIB, PAGE_SIZE));
+			assert_true(amdvi_ops.flush_domain(&unit, &a));
+			assert_false(amdvi_model_dma(&model, NIC, MIB, true, &to));
+			map(&a, MIB, 16 * MIB, PAGE_SIZE, ACCESS_WRITE);
+			assert_true(amdvi_model_dma(&model, NIC, MIB, true, &to));
+			amdvi_ops.silence(&unit, NIC);
+			assert_true(amdvi_ops.set_domain(&unit, NIC, NULL));
+			assert_false(amdvi_model_dma(&model, NIC, MIB, true, &to));
+			assert_true(amdvi_ops.set_domain(&unit, DISK, NULL));
+			assert_false(amdvi_model_dma(&model, DISK, MIB, true, &to));
+
+			assert_true(interrupts_alloc(&unit, NIC, 1, &first));
+			assert_int_equal(first, 0);
+			assert_false(amdvi_model_interrupt(&model, NIC, 0, &apic_id, &vector));
+			assert_true(interrupts_set(&unit, NIC, first, &here));
+			assert_true(amdvi_model_interrupt(&model, NIC, 0, &apic_id, &vector));
+			assert_true(interrupts_set(&unit, NIC, first, &there));
+			assert_true(amdvi_model_interrupt(&model, NIC, 0, &apic_id, &vector));
+			assert_int_equal(vector, 0x42);
+			assert_false(amdvi_model_interrupt(&model, DISK, 0, &apic_id, &vector));
+			assert_true(interrupts_free(&unit, NIC, first, 1));
+			assert_false(amdvi_model_interrupt(&model, NIC, 0, &apic_id, &vector));
+		}
+	}
 }
 
 static const u64 *command_back(u32 n) {
@@ -757,6 +857,7 @@ int main(void) {
 		cmocka_unit_test_setup(a_dead_unit_fails_to_start, setup),
 		cmocka_unit_test_setup(attach_and_detach_take_effect_at_once, start_all),
 		cmocka_unit_test_setup(no_translation_of_the_old_owner_survives, start_all),
+		cmocka_unit_test_setup(no_kind_of_unit_lets_anything_through_at_any_moment, setup),
 		cmocka_unit_test_setup(a_change_ends_with_entry_pages_interrupts_and_a_wait,
 				       start_all),
 		cmocka_unit_test_setup(rights_and_sizes_of_pages_are_what_was_asked, start_all),
