@@ -82,8 +82,7 @@ static bool set_regions(struct iommu *iommu, struct dma_domain *domain, const u3
 	u64 to, size, entry;
 	bool done = true;
 
-	for (u64 from = 0;
-	     done && reserved_next(iommu->inventory, functions, count, from, &piece);
+	for (u64 from = 0; done && reserved_next(iommu->inventory, functions, count, from, &piece);
 	     from = piece.limit + 1) {
 		u64 length = piece.limit + 1 - piece.base;
 		bool is_mapped =
@@ -100,13 +99,6 @@ static bool set_regions(struct iommu *iommu, struct dma_domain *domain, const u3
 						    (piece.write ? ACCESS_WRITE : 0));
 	}
 	return done;
-}
-
-static bool set_group_regions(struct iommu *iommu, struct dma_domain *domain, u32 index,
-			      enum region_change change) {
-	const struct group *group = &iommu->inventory->groups[index];
-
-	return set_regions(iommu, domain, group->members, group->member_count, change);
 }
 
 u64 domain_pages(const struct iommu *iommu, u64 bytes, u32 pieces) {
@@ -198,8 +190,10 @@ bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 gro
 	if (!owns(iommu, group, owner, GROUP_CLAIMED) || !fit_group(iommu, group, &shape) ||
 	    !can_walk(&shape, domain))
 		return false;
+	const struct group *g = &iommu->inventory->groups[group];
+
 	iommu->group_state[group] = GROUP_ATTACHED;
-	if (set_group_regions(iommu, domain, group, REGIONS_MAP) &&
+	if (set_regions(iommu, domain, g->members, g->member_count, REGIONS_MAP) &&
 	    set_members(iommu, group, domain))
 		return true;
 	domain_detach_group(iommu, domain, group, owner);
@@ -207,8 +201,11 @@ bool domain_attach_group(struct iommu *iommu, struct dma_domain *domain, u32 gro
 }
 
 bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 group, u16 owner) {
-	if (!owns(iommu, group, owner, GROUP_ATTACHED) || !set_members(iommu, group, NULL) ||
-	    !set_group_regions(iommu, domain, group, REGIONS_UNMAP) ||
+	if (!owns(iommu, group, owner, GROUP_ATTACHED) || !set_members(iommu, group, NULL))
+		return false;
+	const struct group *g = &iommu->inventory->groups[group];
+
+	if (!set_regions(iommu, domain, g->members, g->member_count, REGIONS_UNMAP) ||
 	    !flush_everywhere(iommu, domain))
 		return false;
 	iommu->group_state[group] = GROUP_CLAIMED;

@@ -93,7 +93,7 @@ static void assert_units(const u32 *units) {
 
 /* ---- tables written by hand ---------------------------------------------------------------------- */
 
-static u8 bytes[8192];
+static u8 bytes[16384];
 static u32 size;
 
 static void put(u64 value, u32 count) {
@@ -859,6 +859,43 @@ static void malformed_ranges_leave_functions_uncovered(void **state) {
 	}
 }
 
+/* HATDis: whoever is behind it is reached by nobody's tables. An IVHD of type 10h has other bits there. */
+static void a_unit_that_does_not_translate_covers_nobody(void **state) {
+	(void)state;
+	for (u32 i = 0; i < 2; i++) {
+		small_machine();
+		machine.ioapic_count = 0;
+		begin_ivrs();
+		u32 block = open_ivhd(i ? IVHD_10 : IVHD_11, 0xffff, 0xfeb80000);
+
+		bytes[block + 20] = 1;
+		entry4(IVHD_ALL, 0, 0);
+		close_record(block);
+		assert_true(parse_table(ivrs_parse));
+		assert_warnings(!i);
+		assert_int_equal(machine.unit_count, i);
+		assert_int_equal(functions[0].unit, i ? 0 : NONE);
+	}
+}
+
+/* Each is compared with all others: a table of nothing else must not take for ever. */
+static void more_blocks_than_any_machine_has_are_not_read(void **state) {
+	(void)state;
+	small_machine();
+	machine.ioapic_count = 0;
+	begin_ivrs();
+	for (u32 i = 0; i < 300; i++) {
+		u32 block = open_ivhd(IVHD_10, (u16)i, 0xf0000000 + i * 0x10000);
+
+		entry4(IVHD_ALL, 0, 0);
+		close_record(block);
+	}
+	assert_true(parse_table(ivrs_parse));
+	assert_int_equal(machine.unit_count, 256);
+	for (u32 i = 0; i < machine.function_count; i++)
+		assert_int_equal(functions[i].unit, NONE);
+}
+
 static void impossible_memory_blocks_are_kept_out(void **state) {
 	(void)state;
 	small_machine();
@@ -1147,6 +1184,8 @@ int main(void) {
 		cmocka_unit_test(ivrs_reads_each_kind_of_entry),
 		cmocka_unit_test(the_smallest_range_wins_in_any_order),
 		cmocka_unit_test(malformed_ranges_leave_functions_uncovered),
+		cmocka_unit_test(a_unit_that_does_not_translate_covers_nobody),
+		cmocka_unit_test(more_blocks_than_any_machine_has_are_not_read),
 		cmocka_unit_test(impossible_memory_blocks_are_kept_out),
 		cmocka_unit_test(damaged_ivrs_does_no_harm),
 		cmocka_unit_test(emulated_machines_parse_without_warning),

@@ -426,6 +426,58 @@ static void memory_for_every_function_is_in_every_domain_of_the_segment(void **s
 	assert_string_equal(rights_at(&third, 0x20001000), "-");
 }
 
+/* Segments whose regions overlap: what is for both is mapped once, and nothing is lost. */
+static void a_domain_in_two_segments_has_the_regions_of_both(void **state) {
+	struct dma_domain third;
+
+	(void)state;
+	functions[FAR].address.segment = 1;
+	reserve(0x20000000, 0x20001fff, true, false, NONE);
+	reserve(0x20000000, 0x20003fff, true, true, NONE);
+	regions[1].segment = 1;
+	reserve(0x1ffff000, 0x20000fff, false, true, NONE);
+	regions[2].segment = 1;
+	for (u32 i = 0; i < 2; i++) {
+		assert_true(domain_create(&iommu, &third, 3,
+					  i ? (u32[]){FIRST, FAR} : (u32[]){FAR, FIRST}, 2));
+		for (u32 page = 0; page < 6; page++)
+			assert_string_equal(
+				rights_at(&third, 0x1ffff000 + page * PAGE_SIZE),
+				((const char *[]){"w", "rw", "rw", "rw", "rw", "-"})[page]);
+	}
+	assert_true(domain_create(&iommu, &third, 3, (u32[]){FIRST}, 1));
+	assert_string_equal(rights_at(&third, 0x20000000), "r");
+	assert_string_equal(rights_at(&third, 0x20002000), "-");
+}
+
+/* A pool of what was counted is enough for memory around the hole below 4 GiB, and for reserved pieces. */
+static void pages_that_were_counted_are_enough_for_pages_of_any_size(void **state) {
+	struct dma_domain third;
+
+	(void)state;
+	for (unsigned int leaf = 1; leaf <= 3; leaf++) {
+		iommu.units[0].leaf_level = leaf;
+		inventory.region_count = 0;
+		reserve(0x80000000, 0x80000000 + 64 * MIB - 1, true, true, FIRST);
+		reserve(0x90001000, 0x90001fff, true, true, FIRST);
+		u64 pages = domain_pages(&iommu, 3 * GIB + 2 * MIB, 2);
+		void *room = aligned_alloc(PAGE_SIZE, pages * PAGE_SIZE);
+
+		assert_true(pages < (leaf == 1 ? 4000 : 100));
+		page_pool_init(&pool, room, pages);
+		assert_true(domain_create(&iommu, &third, 3, (u32[]){FIRST}, 1));
+		assert_true(domain_map(&iommu, &third, 0, 4 * MIB, 640 * KIB, ACCESS_READ));
+		assert_true(domain_map(&iommu, &third, MIB, 5 * MIB, 2 * GIB - MIB, ACCESS_READ));
+		assert_true(
+			domain_map(&iommu, &third, 4 * GIB, 9 * GIB, GIB + 2 * MIB, ACCESS_READ));
+		assert_true(domain_claim_group(&iommu, 0, ALICE));
+		assert_true(domain_attach_group(&iommu, &third, 0, ALICE));
+		assert_true(domain_detach_group(&iommu, &third, 0, ALICE));
+		domain_release_group(&iommu, 0, ALICE);
+		free(room);
+	}
+}
+
 static void reserved_memory_in_the_place_of_guest_memory_is_refused(void **state) {
 	(void)state;
 	reserve(0x10000000, 0x10003fff, true, true, FIRST);
@@ -500,6 +552,9 @@ int main(void) {
 				       setup),
 		cmocka_unit_test_setup(overlapping_regions_have_the_rights_of_both, setup),
 		cmocka_unit_test_setup(memory_for_every_function_is_in_every_domain_of_the_segment,
+				       setup),
+		cmocka_unit_test_setup(a_domain_in_two_segments_has_the_regions_of_both, setup),
+		cmocka_unit_test_setup(pages_that_were_counted_are_enough_for_pages_of_any_size,
 				       setup),
 		cmocka_unit_test_setup(reserved_memory_in_the_place_of_guest_memory_is_refused,
 				       setup),

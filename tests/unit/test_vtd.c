@@ -376,6 +376,21 @@ static void a_unit_that_knows_scalable_mode_only_is_refused_in_words(void **stat
 
 /* ---- domains ---- */
 
+/* Interrupt entries are in the unit's own memory: functions need none of their own. */
+static void pages_are_counted_for_units_and_not_for_functions(void **state) {
+	static struct pci_function functions[1000];
+	struct inventory inventory = {.functions = functions, .function_count = 1000};
+	struct iommu iommu = {.inventory = &inventory, .unit_count = 1};
+
+	(void)state;
+	start_with(1, 0, 0);
+	iommu.units[0] = unit;
+	assert_int_equal(iommu_pages(&iommu), ALIGN_UP(unit.ops->bytes, PAGE_SIZE) / PAGE_SIZE);
+	iommu.units[0].ops = &amdvi_ops;
+	assert_int_equal(iommu_pages(&iommu),
+			 ALIGN_UP(amdvi_ops.bytes, PAGE_SIZE) / PAGE_SIZE + 3 * 1000);
+}
+
 static void every_requester_is_blocked_at_first(void **state) {
 	(void)state;
 	start(0, 0);
@@ -560,6 +575,16 @@ static void a_refused_wait_fails_in_bounded_time(void **state) {
 	start(0, 0);
 	model.refuse = 5;
 	assert_false(unit.ops->flush_domain(&unit, &domain));
+	assert_true(unit.ops->flush_domain(&unit, &domain));
+}
+
+/* The wait behind it is reached all the same. */
+static void what_ends_with_an_error_is_not_taken_for_done(void **state) {
+	(void)state;
+	start(0, 0);
+	model.incomplete = 2;
+	assert_false(unit.ops->flush_domain(&unit, &domain));
+	assert_int_equal(model.fsts & 0x70, 0);
 	assert_true(unit.ops->flush_domain(&unit, &domain));
 }
 
@@ -911,6 +936,7 @@ int main(void) {
 		cmocka_unit_test(a_running_unit_may_be_taken_over_again),
 		cmocka_unit_test(a_unit_that_does_not_answer_is_reported),
 		cmocka_unit_test(a_unit_that_knows_scalable_mode_only_is_refused_in_words),
+		cmocka_unit_test(pages_are_counted_for_units_and_not_for_functions),
 		cmocka_unit_test(every_requester_is_blocked_at_first),
 		cmocka_unit_test(attach_and_detach_leave_nothing_of_the_old_owner),
 		cmocka_unit_test(caching_mode_forgets_absent_entries_too),
@@ -920,6 +946,7 @@ int main(void) {
 		cmocka_unit_test(the_queue_wraps_round),
 		cmocka_unit_test(a_refused_descriptor_fails_its_request_alone),
 		cmocka_unit_test(a_refused_wait_fails_in_bounded_time),
+		cmocka_unit_test(what_ends_with_an_error_is_not_taken_for_done),
 		cmocka_unit_test(an_aborted_wait_is_asked_again),
 		cmocka_unit_test(a_queue_that_stalls_is_started_again),
 		cmocka_unit_test(a_dead_queue_fails_and_may_come_back),

@@ -469,6 +469,10 @@ static void run_queue(void) {
 			break;
 		} else {
 			requests[count++] = low;
+			if (model.incomplete && (low & 15) == model.incomplete) {
+				model.incomplete = 0;
+				model.fsts |= 0x20;
+			}
 		}
 	}
 	while (count)

@@ -41,6 +41,7 @@ struct vtd_model {
 	u64 rtaddr_lost; /* bits that the root pointer does not keep */
 	u32 refuse; /* type of a descriptor that is refused once: IQE */
 	u32 abort; /* type of a descriptor whose wait is dropped once: ITE */
+	u32 incomplete; /* type of a descriptor that is done with an error once: ICE */
 	u64 refused_low, refused_at;
 	bool lenient; /* stale caches may answer */
 
