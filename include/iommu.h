@@ -117,7 +117,7 @@ struct iommu {
 	struct page_pool *pool;
 	u8 *group_state; /* enum group_state per group */
 	u16 *group_owner; /* partition index + 1 per group, 0: nobody */
-	u32 *function_faults; /* faults counted per function */
+	u32 *function_faults; /* per function, since it was attached */
 };
 
 enum group_state { GROUP_BLOCKED, GROUP_CLAIMED, GROUP_ATTACHED };

@@ -170,6 +170,8 @@ static bool set_members(struct iommu *iommu, u32 index, struct dma_domain *domai
 		u32 count = pci_dma_aliases(iommu->inventory, group->members[i], aliases,
 					    GROUP_ALIASES);
 
+		if (domain)
+			iommu->function_faults[group->members[i]] = 0;
 		for (u32 j = 0; j < count && (done || !domain); j++)
 			done &= unit->ops->set_domain(unit, pci_requester_id(aliases[j]), domain);
 	}

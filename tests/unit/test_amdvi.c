@@ -6,7 +6,9 @@
 #include <stdlib.h>
 /* cmocka needs the four above first */
 #include <cmocka.h>
+#include <pthread.h>
 
+#include "../../iommu/amdvi.h"
 #include "amdvi_model.h"
 #include "iommu.h"
 #include "mmio.h"
@@ -307,6 +309,38 @@ static void attach_and_detach_take_effect_at_once(void **state) {
 	assert_false(amdvi_model_dma(&model, NIC, 0x10123, false, &to));
 }
 
+static struct pair contested;
+static u32 torn, done_storing;
+
+/* A unit that looks at an entry again and again, both halves at once. */
+static void *look(void *nothing) {
+	while (!__atomic_load_n(&done_storing, __ATOMIC_ACQUIRE)) {
+		struct pair seen = {0, 0};
+
+		__asm__ volatile("lock cmpxchg16b %0"
+				 : "+m"(contested), "+a"(seen.low), "+d"(seen.high)
+				 : "b"(0ull), "c"(0ull)
+				 : "cc", "memory");
+		torn += seen.low != seen.high;
+	}
+	return nothing;
+}
+
+/* Can miss a mistake on a machine with one processor, but never find one that is not there. */
+static void an_entry_is_never_seen_half_changed(void **state) {
+	pthread_t looker;
+
+	(void)state;
+	torn = done_storing = 0;
+	contested = (struct pair){1, 1};
+	assert_int_equal(pthread_create(&looker, NULL, look, NULL), 0);
+	for (u64 i = 1; i < 1000000; i++)
+		amdvi_store_half(&contested, (struct pair){i, i});
+	__atomic_store_n(&done_storing, 1, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(looker, NULL), 0);
+	assert_int_equal(torn, 0);
+}
+
 static void no_translation_of_the_old_owner_survives(void **state) {
 	struct dma_domain a, b;
 	u64 to;
@@ -481,7 +515,8 @@ static void reserved_memory_comes_and_goes_with_its_group(void **state) {
 			      .unit_count = 1,
 			      .pool = &pool,
 			      .group_state = (u8[]){GROUP_BLOCKED},
-			      .group_owner = (u16[]){0}};
+			      .group_owner = (u16[]){0},
+			      .function_faults = (u32[]){0}};
 	struct dma_domain guest;
 	u64 to;
 
@@ -856,6 +891,7 @@ int main(void) {
 		cmocka_unit_test_setup(translation_left_on_is_swapped_and_never_off, setup),
 		cmocka_unit_test_setup(a_dead_unit_fails_to_start, setup),
 		cmocka_unit_test_setup(attach_and_detach_take_effect_at_once, start_all),
+		cmocka_unit_test(an_entry_is_never_seen_half_changed),
 		cmocka_unit_test_setup(no_translation_of_the_old_owner_survives, start_all),
 		cmocka_unit_test_setup(no_kind_of_unit_lets_anything_through_at_any_moment, setup),
 		cmocka_unit_test_setup(a_change_ends_with_entry_pages_interrupts_and_a_wait,

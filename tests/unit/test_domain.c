@@ -66,6 +66,7 @@ static struct page_pool pool;
 static struct dma_domain domain, second_domain;
 static u8 group_state[4];
 static u16 group_owner[4];
+static u32 function_faults[FUNCTIONS];
 static u8 *memory;
 
 u32 pci_dma_aliases(const struct inventory *of, u32 function, struct pci_address *aliases,
@@ -113,7 +114,8 @@ static int setup(void **state) {
 			       .unit_count = 2,
 			       .pool = &pool,
 			       .group_state = group_state,
-			       .group_owner = group_owner};
+			       .group_owner = group_owner,
+			       .function_faults = function_faults};
 	for (u32 i = 0; i < 2; i++)
 		iommu.units[i] = (struct iommu_unit){.ops = &fake_ops,
 						     .index = i,
@@ -155,6 +157,20 @@ static void every_member_with_every_alias_is_attached_and_detached(void **state)
 	assert_int_equal(requesters_in(&domain), 2);
 	assert_ptr_equal(told[0][0x0300], &domain);
 	assert_ptr_equal(told[0][0x00a4], &domain);
+}
+
+/* A storm is throttled at a certain count: in each life of a partition anew. */
+static void faults_count_from_zero_when_a_function_is_attached(void **state) {
+	(void)state;
+	function_faults[FIRST] = function_faults[ALIASED] = 7;
+	assert_true(domain_claim_group(&iommu, 0, ALICE));
+	assert_int_equal(function_faults[FIRST], 7);
+	assert_true(domain_attach_group(&iommu, &domain, 0, ALICE));
+	assert_int_equal(function_faults[FIRST], 0);
+	assert_int_equal(function_faults[ALIASED], 7);
+	function_faults[FIRST] = 9;
+	assert_true(domain_detach_group(&iommu, &domain, 0, ALICE));
+	assert_int_equal(function_faults[FIRST], 9);
 }
 
 static void several_groups_share_a_domain(void **state) {
@@ -536,6 +552,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_member_with_every_alias_is_attached_and_detached,
 				       setup),
+		cmocka_unit_test_setup(faults_count_from_zero_when_a_function_is_attached, setup),
 		cmocka_unit_test_setup(several_groups_share_a_domain, setup),
 		cmocka_unit_test_setup(a_group_has_one_owner, setup),
 		cmocka_unit_test_setup(only_the_order_claim_attach_detach_release_works, setup),

@@ -511,7 +511,8 @@ static void reserved_memory_comes_and_goes_with_its_group(void **state) {
 			      .unit_count = 1,
 			      .pool = &pool,
 			      .group_state = (u8[]){GROUP_BLOCKED},
-			      .group_owner = (u16[]){0}};
+			      .group_owner = (u16[]){0},
+			      .function_faults = (u32[]){0}};
 	struct dma_domain guest;
 	u64 host;
 
