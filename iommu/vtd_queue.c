@@ -88,7 +88,6 @@ bool vtd_queue_start(struct iommu_unit *unit) {
 	if (mmio_read32(registers + VTD_GSTS) & VTD_G_QIE && !queue_stop(unit))
 		return false;
 	queue->tail = 0;
-	mmio_write32(registers + VTD_FSTS, VTD_FSTS_QUEUE);
 	mmio_write64(registers + VTD_IQT, 0);
 	mmio_write64(registers + VTD_IQA, (u64)(uintptr_t)queue->entries);
 	return vtd_command(unit, VTD_G_QIE, true);

@@ -237,7 +237,8 @@ static void leave_translation_on(void) {
 	model.registers[0x28 / 8] = 0x80000000;
 	model.registers[CONTROL / 8] = ON | BIT(2) | BIT(3) | BIT(12) | BIT(34);
 	model.registers[STATUS / 8] = BIT(3) | BIT(4);
-	model.registers[0x2000 / 8] = model.registers[COMMAND_TAIL / 8] = 0x40;
+	model.registers[0x2000 / 8] = model.registers[COMMAND_TAIL / 8] = 0xfe0;
+	model.registers[0x2010 / 8] = model.registers[0x2018 / 8] = 0xfc0;
 	assert_true(amdvi_model_dma(&model, NIC, MIB, true, &to));
 	assert_true(amdvi_model_dma(&model, NIC, 0x80000000, true, &to));
 	assert_true(amdvi_model_interrupt(&model, NIC, 5, &apic_id, &vector));
@@ -245,6 +246,7 @@ static void leave_translation_on(void) {
 
 static void translation_left_on_is_swapped_and_never_off(void **state) {
 	u32 first_tail, format, apic_id;
+	struct iommu_fault fault;
 	u8 vector;
 	u64 to;
 
@@ -278,6 +280,12 @@ static void translation_left_on_is_swapped_and_never_off(void **state) {
 		assert_false(amdvi_model_dma(&model, NIC, 0x80000000, true, &to));
 		assert_false(amdvi_model_interrupt(&model, NIC, 5, &apic_id, &vector));
 		assert_int_equal(model.registers[STATUS / 8] & (BIT(3) | BIT(4)), BIT(3) | BIT(4));
+		/* The log begins anew. */
+		assert_false(amdvi_ops.next_fault(&unit, &fault));
+		amdvi_model_event(&model, 2ull << 60 | NIC, 0x1000);
+		assert_true(amdvi_ops.next_fault(&unit, &fault));
+		assert_int_equal(fault.address, 0x1000);
+		assert_false(amdvi_ops.next_fault(&unit, &fault));
 	}
 }
 
@@ -429,7 +437,7 @@ static u32 opcode_back(u32 n) {
 
 static void a_change_ends_with_entry_pages_interrupts_and_a_wait(void **state) {
 	struct dma_domain domain;
-	u32 before;
+	u32 before, first;
 
 	(void)state;
 	make_domain(&domain, 7);
@@ -442,6 +450,10 @@ static void a_change_ends_with_entry_pages_interrupts_and_a_wait(void **state) {
 	assert_int_equal(command_back(6)[0] >> 32 & 0xffff, 0x8000);
 	assert_int_equal(command_back(4)[0] >> 32 & 0xffff, 7);
 	assert_int_equal(command_back(4)[1], 0x7ffffffffffff003ull);
+	/* Of interrupts: the entry may be new, then the table. */
+	assert_true(interrupts_alloc(&unit, NIC, 1, &first));
+	for (u32 n = 4; n > 0; n--)
+		assert_int_equal(opcode_back(n), ((u32[]){0, 1, 5, 1, 2})[n]);
 }
 
 static void rights_and_sizes_of_pages_are_what_was_asked(void **state) {

@@ -62,6 +62,7 @@ static void make_domain(struct dma_domain *d, u16 id, unsigned int levels) {
 	assert_true(page_tables_init(&d->tables, unit.ops->format, &pool, levels, unit.leaf_level));
 	d->id = id;
 	d->tables.written = unit.ops->written;
+	unit.ops->written(d->tables.root, TABLE_ENTRIES);
 }
 
 static bool in_either_domain(u16 requester_id, u64 address, u64 host) {
@@ -278,6 +279,22 @@ static void a_predecessors_stuck_queue_is_dropped(void **state) {
 	model.fsts = 0x10;
 	assert_null(unit.ops->enable(&unit));
 	assert_int_equal(model.fsts & 0x70, 0);
+	/* One that works is waited for. */
+	model_reset(1);
+	clear_memory();
+	u64 *ring = page_pool_take(&pool, 1), *words = page_pool_take(&pool, 1);
+
+	for (u64 i = 0; i < 100; i++) {
+		ring[i * 2] = (i + 1) << 32 | 0x25;
+		ring[i * 2 + 1] = (u64)(uintptr_t)(words + i);
+	}
+	assert_null(probe());
+	prepare();
+	model.gsts = (u32)MODEL_QIES;
+	model.iqa = (u64)(uintptr_t)ring;
+	model.iqt = 100 * 16;
+	assert_null(unit.ops->enable(&unit));
+	assert_int_equal(words[99], 100);
 	/* The same without an error: it is waited for, then dropped. */
 	start_with(1, 0, 0);
 	model.gsts = (u32)MODEL_QIES;
@@ -314,6 +331,11 @@ static void no_kind_of_unit_lets_anything_through_at_any_moment(void **state) {
 						    ACCESS_READ | ACCESS_WRITE));
 			assert_true(unit.ops->flush_domain(&unit, &domain));
 			assert_int_equal(dma_lands(0x100, MIB), 16 * MIB);
+			/* Where nothing ever was, in other cache lines of each table. */
+			assert_int_equal(dma_write(0x100, MIB + 100 * PAGE_SIZE), NO_WRITE);
+			assert_int_equal(dma_write(0x100, 100 * MIB), NO_WRITE);
+			assert_int_equal(dma_write(0x100, 100 * GIB), NO_WRITE);
+			assert_int_equal(dma_write(0x100, 100ull * KIB * GIB), NO_WRITE);
 			unit.ops->silence(&unit, 0x100);
 			assert_true(unit.ops->set_domain(&unit, 0x100, NULL));
 			assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
@@ -490,6 +512,9 @@ static void large_pages_of_every_depth_are_walked(void **state) {
 		assert_int_equal(dma_write(0xffff, GIB + 5 * PAGE_SIZE), NO_WRITE);
 		assert_int_equal(dma_lands(0xffff, GIB + 6 * PAGE_SIZE), 8 * GIB + 6 * PAGE_SIZE);
 		assert_int_equal(dma_lands(0xffff, GIB + 3 * MIB), 8 * GIB + 3 * MIB);
+		/* In other cache lines of the tables that the 1 GiB page became. */
+		assert_int_equal(dma_lands(0xffff, GIB + MIB), 8 * GIB + MIB);
+		assert_int_equal(dma_lands(0xffff, GIB + 100 * MIB), 8 * GIB + 100 * MIB);
 	}
 }
 

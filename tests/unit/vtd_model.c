@@ -701,6 +701,10 @@ void mmio_write64(volatile u8 *address, u64 value) {
 	case 0x88:
 		REQUIRE(!(value & ~BITS(18, 4)), "queue tail: reserved bits");
 		REQUIRE(!(model.pending & MODEL_QIES), "queue tail while the queue goes on or off");
+		REQUIRE(!(model.gsts & MODEL_QIES) || value != model.iqh ||
+				model.iqh == model.iqt || model.dead || model.stalled ||
+				model.fsts & 0x50,
+			"requests are taken back from a queue that works");
 		if (model.gsts & MODEL_QIES && value != model.iqh)
 			unit_memory_check_ring((u32)model.iqt, (u32)value, QUEUE_BYTES);
 		model.iqt = value;
