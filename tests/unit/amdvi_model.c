@@ -328,7 +328,12 @@ static void run(struct amdvi_model *model) {
 		const u64 *command = unit_memory_at((base & ADDRESS) + *head, 16);
 		u32 opcode = (u32)(command[0] >> 60);
 
-		if (opcode == model->illegal && opcode) {
+		bool again = *head == model->refused_at && opcode &&
+			     memcmp(command, model->refused, 16) == 0;
+
+		if ((opcode == model->illegal && opcode) || again) {
+			memcpy(model->refused, command, 16);
+			model->refused_at = *head;
 			*reg(model, STATUS) &= ~STATUS_COMMAND_RUN;
 			amdvi_model_event(model, 5ull << 60, (u64)(uintptr_t)command);
 			break;
@@ -415,6 +420,7 @@ static void tick(struct amdvi_model *model) {
 	u64 control = *reg(model, CONTROL), *status = reg(model, STATUS);
 
 	model->reads++;
+	model->reads_in_all++;
 	if (model->reads >= STOP_READS && !(control & COMMANDS_ON && control & ON))
 		*status &= ~STATUS_COMMAND_RUN;
 	if (model->reads >= STOP_READS && !(control & LOG_ON && control & ON))

@@ -46,12 +46,14 @@ struct amdvi_model {
 	u32 ran[16];
 	/* The unit does not run commands. */
 	bool dead;
-	/* Stops at the next command of this opcode, as if it were not legal; 0: none. */
+	/* Stops at the next command of this opcode, as if it were not legal, and at that one again; 0: none. */
 	u32 illegal;
+	u64 refused[2], refused_at;
 	bool window; /* translation was switched off after it was on */
 	bool lenient; /* stale caches may answer */
 	bool np_cache; /* it remembers that there was no page */
 	u32 reads; /* since the last write */
+	u32 reads_in_all;
 
 	/* What devices try at every moment. Their accesses fill caches and are not recorded. */
 	struct {

@@ -214,7 +214,7 @@ static bool in_either_domain(u16 requester, u64 address, u64 to) {
 }
 
 /* Firmware's table lets NIC have a page; its rings are on, and an entry of interrupts is cached. */
-static void leave_translation_on(void) {
+static void leave_translation_on(bool log_full) {
 	u64(*firmware)[4] = page_pool_take(&pool, 512), *rings = page_pool_take(&pool, 2);
 	u32 *interrupts = page_pool_take(&pool, 1), apic_id;
 	struct dma_domain domain;
@@ -236,7 +236,7 @@ static void leave_translation_on(void) {
 	model.registers[0x20 / 8] = 0x80000001; /* an exclusion range */
 	model.registers[0x28 / 8] = 0x80000000;
 	model.registers[CONTROL / 8] = ON | BIT(2) | BIT(3) | BIT(12) | BIT(34);
-	model.registers[STATUS / 8] = BIT(3) | BIT(4);
+	model.registers[STATUS / 8] = BIT(4) | (log_full ? BIT(0) : BIT(3));
 	model.registers[0x2000 / 8] = model.registers[COMMAND_TAIL / 8] = 0xfe0;
 	model.registers[0x2010 / 8] = model.registers[0x2018 / 8] = 0xfc0;
 	assert_true(amdvi_model_dma(&model, NIC, MIB, true, &to));
@@ -253,7 +253,7 @@ static void translation_left_on_is_swapped_and_never_off(void **state) {
 	(void)state;
 	for (u32 kind = 0; kind < 4; kind++) {
 		setup(NULL);
-		leave_translation_on();
+		leave_translation_on(kind & 1);
 		model.np_cache = true;
 		amdvi_model_probe(&model, NIC, false, MIB);
 		amdvi_model_probe(&model, DISK, false, MIB);
@@ -590,8 +590,11 @@ static void after_an_illegal_command_the_ring_is_restarted(void **state) {
 	make_domain(&domain, 1);
 	map(&domain, 0, 0x5000, 0x1000, ACCESS_READ);
 	model.illegal = 2;
+	model.reads_in_all = 0;
 	assert_false(amdvi_ops.set_domain(&unit, NIC, &domain));
 	model.illegal = 0;
+	/* It does not wait for what cannot come. */
+	assert_true(model.reads_in_all < 100);
 	assert_true(amdvi_ops.next_fault(&unit, &fault));
 	assert_string_equal(fault.reason, "command is not valid");
 	assert_int_equal(pci_requester_id(fault.requester), info.device_id);
