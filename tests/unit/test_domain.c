@@ -507,6 +507,20 @@ static void reserved_memory_in_the_place_of_guest_memory_is_refused(void **state
 	}
 }
 
+/* What could not be blocked may still use it. */
+static void reserved_memory_stays_when_detaching_fails(void **state) {
+	(void)state;
+	reserve(0x10000000, 0x10003fff, true, true, FIRST);
+	assert_true(domain_claim_group(&iommu, 0, ALICE));
+	assert_true(domain_attach_group(&iommu, &domain, 0, ALICE));
+	fail_from = told_count;
+	fail_count = 1;
+	assert_false(domain_detach_group(&iommu, &domain, 0, ALICE));
+	assert_string_equal(rights_at(&domain, 0x10000000), "rw");
+	assert_true(domain_detach_group(&iommu, &domain, 0, ALICE));
+	assert_string_equal(rights_at(&domain, 0x10000000), "-");
+}
+
 static void reserved_memory_goes_when_attaching_fails(void **state) {
 	(void)state;
 	reserve(0x10000000, 0x10003fff, true, true, FIRST);
@@ -575,6 +589,7 @@ int main(void) {
 				       setup),
 		cmocka_unit_test_setup(reserved_memory_in_the_place_of_guest_memory_is_refused,
 				       setup),
+		cmocka_unit_test_setup(reserved_memory_stays_when_detaching_fails, setup),
 		cmocka_unit_test_setup(reserved_memory_goes_when_attaching_fails, setup),
 		cmocka_unit_test_setup(memory_that_the_map_does_not_keep_is_warned_of, setup),
 	};
