@@ -5,10 +5,12 @@ import re
 import pytest
 
 import bochs
+from fuzz_guest import FUZZER, fuzz_words
 
 EXITS = bochs.BUILD / "guest" / "exits.elf"
 TASK = bochs.BUILD / "guest" / "task.bin"
 WRAP = bochs.BUILD / "guest" / "wrap.bin"
+STEPS = 3000  # of the fuzzing guest
 END, BOOT = 240, 150  # seconds, ten times what each takes on an idle machine
 
 
@@ -99,6 +101,21 @@ def test_hostile_guest(boot):
     assert machine.lines(r"ports ended, strange 0$") and machine.lines(r"memory ended, tried \d+ strange 0$")
     assert machine.lines(r"msrs ended, readable \d+ writable \d+ leaks 0$")
     assert machine.lines(r"^bulkhead: partition attacker: stopped$")
+
+
+def test_random_steps_harm_nobody(boot):
+    """The fuzzing guest of tests/qemu on two processors, beside its victim: it comes to its end, and the victim is as it was."""
+    machine = boot(conf=partition("victim", "1", FUZZER, "victim", "64M") +
+                   partition("fuzz", "2-3", FUZZER, fuzz_words(5, STEPS, deadly=0)), files=[FUZZER])
+    end = machine.wait_for(r"bulkhead: (partition fuzz: (stopped|failed: .*)|panic: .*)$", 2 * END)
+    assert end[0].endswith("stopped"), machine.tail()
+    machine.wait_for(r"^\[victim\] victim: round \d+ .*\n", END, after=end.end())
+    step, completed, faulted = map(int, re.findall(
+        r"^\[fuzz\] fuzzer: seed 5 step (\d+) completed (\d+) faulted (\d+)", machine.text, re.MULTILINE)[-1])
+    assert step == STEPS and completed > STEPS // 3 and faulted > STEPS // 8
+    for line in machine.lines(r"^\[victim\] victim: round"):
+        assert re.search(r"changed 0 first 0x0 strange 0 registers 0 ticks [1-9]", line), line
+    assert not machine.lines("panic|partition victim: (failed|stopped)"), machine.tail()
 
 
 def test_ways_that_end_a_partition(boot):
