@@ -114,7 +114,6 @@ void partition_finish(struct partition *p) {
 	spin_unlock(&p->lock);
 	give_interrupts_back(p);
 	give_groups_back(p);
-	faults_drain();
 	guest_memory_clear(p);
 	if (p->line_length)
 		uart_output(&p->uart, '\n');

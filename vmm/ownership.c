@@ -56,6 +56,8 @@ void give_groups_back(struct partition *p) {
 		return;
 	}
 	reset_functions(p);
+	/* What its devices have done is still said with its name. */
+	faults_drain();
 	spin_lock(&machine.iommu_lock);
 	while (p->groups_claimed)
 		domain_release_group(&boot.iommu, p->groups[--p->groups_claimed], owner);
