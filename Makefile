@@ -424,6 +424,22 @@ build/guest/fuzzer.elf: $(FUZZER_OBJ) tests/qemu/fuzzer/link.ld
 	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 		-T tests/qemu/fuzzer/link.ld -o $@ $(FUZZER_OBJ)
 
+# The guest that the attacks under tests/qemu/attacks drive, by the same beginning.
+guest: build/guest/weapons.elf
+
+ATTACKS_OBJ := $(addprefix build/guest/attacker/,start.asm.o machine.c.o pci.c.o edu.c.o device.c.o) \
+	$(patsubst tests/qemu/attacks/%,build/guest/attacks/%.o,$(sort $(wildcard tests/qemu/attacks/*.c)))
+
+build/guest/attacks/%.c.o: tests/qemu/attacks/%.c tests/qemu/attacks/attacks.h tests/qemu/attacker/guest.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)gcc $(ATTACKER_CFLAGS) -c -o $@ $<
+
+build/guest/weapons.elf: $(ATTACKS_OBJ) tests/qemu/attacker/link.ld
+	$(call say,GUEST,$@)
+	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKS_OBJ)
+
 # ---- booting --------------------------------------------------------------------------------------
 
 esp: $(BUILD)/bulkhead.efi

@@ -54,8 +54,8 @@ ESCAPE = re.compile(r"\x1b(?:\[[0-9;=?]*[A-Za-z]|[()][A-Z0-9]|[=>78c])")
 ESCAPE_BEGUN = re.compile(r"\x1b[\[()]?[0-9;=?]*$")
 RETURNED = r'BdsDxe: (?:failed to (?:load|start) Boot|loading Boot\d+ "(?:UiApp|EFI Internal Shell))'
 
-# QEMU prints each of them for every processor.
-NOISE = re.compile(r"TCG doesn't support requested feature")
+# QEMU prints the first for every processor, the second for every such message that a device attempts.
+NOISE = re.compile(r"TCG doesn't support requested feature|SMI is not supported")
 
 
 def root_port(name, slot, function=0, extra=""):
