@@ -451,8 +451,10 @@ void amdvi_model_write(struct amdvi_model *model, u32 offset, u64 value) {
 	REQUIRE(offset != STATUS || !(value & STATUS_OVERFLOW & old) || !(old & STATUS_LOG_RUN),
 		"overflow cleared while the log runs");
 	*reg(model, offset) = offset == STATUS ? old & ~(value & 0x667ull) : value;
-	if (offset == CONTROL)
+	if (offset == CONTROL) {
 		control_written(model, old, value);
+		run(model);
+	}
 	probe();
 }
 

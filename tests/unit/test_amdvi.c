@@ -282,9 +282,12 @@ static void translation_left_on_is_swapped_and_never_off(void **state) {
 		assert_int_equal(model.registers[STATUS / 8] & (BIT(3) | BIT(4)), BIT(3) | BIT(4));
 		/* The log begins anew. */
 		assert_false(amdvi_ops.next_fault(&unit, &fault));
-		amdvi_model_event(&model, 2ull << 60 | NIC, 0x1000);
-		assert_true(amdvi_ops.next_fault(&unit, &fault));
-		assert_int_equal(fault.address, 0x1000);
+		for (u32 i = 0; i < 255; i++)
+			amdvi_model_event(&model, 2ull << 60 | NIC, i);
+		for (u32 i = 0; i < 255; i++) {
+			assert_true(amdvi_ops.next_fault(&unit, &fault));
+			assert_int_equal(fault.address, i);
+		}
 		assert_false(amdvi_ops.next_fault(&unit, &fault));
 	}
 }

@@ -609,6 +609,7 @@ static void what_ends_with_an_error_is_not_taken_for_done(void **state) {
 	(void)state;
 	start(0, 0);
 	model.incomplete = 2;
+	model.prompt = true;
 	assert_false(unit.ops->flush_domain(&unit, &domain));
 	assert_int_equal(model.fsts & 0x70, 0);
 	assert_true(unit.ops->flush_domain(&unit, &domain));

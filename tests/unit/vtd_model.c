@@ -708,6 +708,8 @@ void mmio_write64(volatile u8 *address, u64 value) {
 		if (model.gsts & MODEL_QIES && value != model.iqh)
 			unit_memory_check_ring((u32)model.iqt, (u32)value, QUEUE_BYTES);
 		model.iqt = value;
+		for (u32 i = 0; model.prompt && i < QUEUE_BYTES / 16; i++)
+			run_queue();
 		break;
 	case 0x90:
 		REQUIRE(!(model.gsts & MODEL_QIES) && !(model.pending & MODEL_QIES),

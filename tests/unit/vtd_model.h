@@ -43,6 +43,7 @@ struct vtd_model {
 	u32 abort; /* type of a descriptor whose wait is dropped once: ITE */
 	u32 incomplete; /* type of a descriptor that is done with an error once: ICE */
 	u64 refused_low, refused_at;
+	bool prompt; /* requests are done before the write of the tail is */
 	bool lenient; /* stale caches may answer */
 
 	/* What devices try at every moment. Their accesses fill caches and are not recorded. */
