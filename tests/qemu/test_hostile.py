@@ -62,6 +62,11 @@ def test_random_steps_harm_nobody(campaign):
                                                 "exception")), exits
 
 
+def test_terminals_are_not_told_what_to_do(campaign):
+    """Neither escape nor its forms of 8 bits reach the console: they could overwrite other lines."""
+    assert len(re.findall(r"^\[\w+\] fuzzer: bytes \? \? .\? \? end$", campaign.text, re.MULTILINE)) >= 3
+
+
 def test_registers_are_an_allow_list(campaign):
     """All of both ranges: what is not on the list raises #GP, read or written; what is answered has its one value."""
     readable, taken, values = set(), set(), {}

@@ -70,6 +70,7 @@ void fuzzer_main(const struct multiboot_info *info) {
 	trial_normalise();
 	print("fuzzer: ram ends at %x, ecam %x, shared %x, apic id %u", ram_end, ecam,
 	      shared_memory, (u64)apic_id());
+	print("fuzzer: bytes \x1b \x9b \xc2\x9b \x7f end");
 	/* The second processor, if there is one: all others, start-up at 0x60000. */
 	try_write_msr(X2APIC_ICR, 0xc4660);
 	while (*at) {
