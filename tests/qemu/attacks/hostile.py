@@ -16,7 +16,7 @@ from pathlib import Path
 
 from instruments import MAILBOX_BYTES, MARK_FRAME, RESULTS, Frames, Gun, Mailbox
 from machine import BUILD, DEBUG_EXIT_PORT, Machine, root_port
-from tables import Tables
+from unit_tables import Tables
 
 GUEST = BUILD / "guest" / "weapons.elf"
 MIB, GIB = 1 << 20, 1 << 30
