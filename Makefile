@@ -370,7 +370,7 @@ guest: build/guest/shim.efi
 build/guest/shim.o: tests/bochs/shim.c
 	@mkdir -p $(@D)
 	$(call say,GUEST,$<)
-	$(Q)gcc $(filter-out -f%-sections,$(IMAGE_CFLAGS)) $(EFI_CFLAGS) -Wno-missing-prototypes -c -o $@ $<
+	$(Q)gcc $(filter-out -f%-sections $(RETPOLINES),$(IMAGE_CFLAGS)) $(EFI_CFLAGS) -Wno-missing-prototypes -c -o $@ $<
 
 build/guest/shim.elf: build/guest/shim.o $(BUILD)/obj/lib/string.o linker.ld
 	$(Q)$(IMAGE_LD) -o $@ $(EFI_CRT0) build/guest/shim.o $(BUILD)/obj/lib/string.o $(EFI_LIB)
@@ -486,7 +486,7 @@ format:
 format-check:
 	clang-format --dry-run -Werror $(C_FILES)
 
-TIDY_FLAGS := $(filter-out -W% -fno-strict-aliasing,$(IMAGE_CFLAGS))
+TIDY_FLAGS := $(filter-out -W% -fno-strict-aliasing $(RETPOLINES),$(IMAGE_CFLAGS))
 tidy: $(GENERATED)
 	@printf '%s\n' $(TIDY_IMAGE) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS)
 	@printf '%s\n' $(TIDY_BOOT) $(FIRMWARE_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(TIDY_FLAGS) $(EFI_CFLAGS) -Iiommu
