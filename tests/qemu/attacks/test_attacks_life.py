@@ -14,7 +14,10 @@ import pytest
 from hostile import BOOT, MIB, ROUND, Attacker, Field
 from instruments import END_JUMP_BEYOND, END_POWER_OFF, END_RESET, END_TRIPLE_FAULT, MARK_FRAME
 
-ENDINGS = {"triple-fault": END_TRIPLE_FAULT, "power-off": END_POWER_OFF, "reset": END_RESET, "jump-beyond": END_JUMP_BEYOND}
+# How a partition ends: by itself, or by a command at the console.
+ENDINGS = {"triple-fault": END_TRIPLE_FAULT, "power-off": END_POWER_OFF, "reset": END_RESET, "jump-beyond": END_JUMP_BEYOND,
+           "ordered-restart": "restart again\r", "ordered-stop": "stop again\r"}
+SHOTS = 50
 OWN_PLACE = 8 * MIB  # where nothing of the guest's lies
 
 
@@ -31,40 +34,56 @@ def frames_at(field, name, guest_address):
     return field.memory[at:at + MIB].count(MARK_FRAME.to_bytes(8, "little"))
 
 
+def wait_until(condition, words):
+    deadline = time.monotonic() + ROUND
+    while not condition():
+        assert time.monotonic() < deadline, words
+        time.sleep(0.01)
+
+
+def nobodys_time(field, gun, stays, after, seconds):
+    """A time in which nobody has the devices, and what is wrong with the tables then. A partition that begins again by the file
+    waits half a second longer each time; one that STAYS stopped is started by a command."""
+    field.machine.wait_for(r"^bulkhead: partition again: (?:stopped|failed: .*)$", BOOT, after=after)
+    begin = time.monotonic()
+    if not stays:
+        return begin, begin + seconds, []
+    shots = len(gun.shots) + SHOTS
+    wait_until(lambda: len(gun.shots) > shots, "the weapon goes on")
+    end, wrong = time.monotonic(), field.tables.wrong()
+    if set(field.tables.attached()) & {requester for requester, owner in field.functions.items() if owner == "again"}:
+        wrong.append("devices of a stopped partition are attached")
+    field.machine.send("start again\r")
+    return begin, end, wrong
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_partition_ends_and_begins_again_under_fire(field, ending):
     """Aimed at the victim, and at the own memory of the next life, which must find nothing there."""
     name, victim = "again", field.bases["victim"]
-    life = field.mailboxes[name].shown()["lives"]
-    own = ending in ("power-off", "jump-beyond")
+    life, ordered = field.mailboxes[name].shown()["lives"], isinstance(ENDINGS[ending], str)
+    own = ending in ("power-off", "jump-beyond", "ordered-restart")
     ended = len(re.findall(r"^bulkhead: partition again: failed", field.machine.text, re.M))
     result = field.order(name, "arm", OWN_PLACE if own else victim + 20 * MIB, title=f"armed-{ending}")
     assert result["controls"] and not result["lost"], result
     if own:
-        deadline = time.monotonic() + ROUND
-        while not frames_at(field, name, OWN_PLACE):
-            assert time.monotonic() < deadline, "armed devices fire"
-            time.sleep(0.01)
+        wait_until(lambda: frames_at(field, name, OWN_PLACE), "armed devices fire")
     targets = [victim + 24 * MIB, *field.processor_places()[:2], field.tables.root]
-    gun, sent, times = field.gun([*targets, OWN_PLACE]), field.frames.sent, {}
+    gun, sent = field.gun([*targets, OWN_PLACE]), field.frames.sent
     gun.start()
     try:
-        deadline = time.monotonic() + ROUND
-        while not [shot for shot in gun.shots if shot[2] == OWN_PLACE and shot[3]]:
-            assert time.monotonic() < deadline, "the weapon works where it may"
-            time.sleep(0.01)
+        wait_until(lambda: [shot for shot in gun.shots if shot[2] == OWN_PLACE and shot[3]], "the weapon works where it may")
         after = len(field.machine.text)
-        field.order(name, "end", ENDINGS[ending])
-        for line in ("restarting", "loading"):
-            field.machine.wait_for(rf"^bulkhead: partition {name}: {line}$", BOOT, after=after)
-            times[line] = time.monotonic()
-            wrong = field.tables.wrong() if line == "restarting" else wrong
+        if ordered:
+            field.machine.send(ENDINGS[ending])
+        else:
+            field.order(name, "end", ENDINGS[ending])
+        begin, end, wrong = nobodys_time(field, gun, ending == "ordered-stop", after, 0 if ordered else 0.3 * (life - 1))
         field.machine.wait_for(rf"^\[{name}\] guest: ready, life {life + 1}$", BOOT)
     finally:
         gun.stop()
+    unowned = [shot for shot in gun.shots if begin < shot[0] and shot[1] < end]
     landed = [hex(shot[2]) for shot in gun.shots if shot[3] and shot[2] != OWN_PLACE]
-    # Between these two lines nobody has the devices: they reach nothing at all. (Seen a little later than said.)
-    unowned = [shot for shot in gun.shots if times["restarting"] < shot[0] and shot[1] < times["restarting"] + 0.3 * life]
     wrong += [f"{at} was written" for at in landed] + ["an unowned device reached memory"] * any(shot[3] for shot in unowned)
     wrong += field.harm()
     if early := field.mailboxes[name].shown()["early"]:
@@ -73,13 +92,28 @@ def test_a_partition_ends_and_begins_again_under_fire(field, ending):
     tried = result["tried"] + field.frames.sent - sent + len([shot for shot in gun.shots if shot[2] != OWN_PLACE]) + len(unowned)
     field.report.add(field.title, f"armed-{ending}", tried, tried - len(landed), failed, wrong)
     assert not wrong
-    assert failed == (ending != "power-off")
-    assert unowned and field.frames.sent > sent
+    assert failed == (ending in ("triple-fault", "reset", "jump-beyond"))
+    assert unowned or begin == end
+
+
+def test_faults_of_the_next_life_are_said_and_stopped_again(field):
+    """What a device did before its partition's restart does not hide what it does now."""
+    count = len(re.findall(r"^bulkhead: fault: device \S+: more than \d+ faults", field.machine.text, re.M))
+    victim = field.bases["victim"]
+    for life in range(2):
+        field.order("again", "nvme-writes", victim, victim + 20 * MIB, MIB, title=f"life-{life}")
+        count += 1
+        field.machine.wait_for(rf"(?:[\s\S]*^bulkhead: fault: device \S+: more than \d+ faults){{{count}}}", ROUND)
+        if not life:
+            lives = field.mailboxes["again"].shown()["lives"]
+            field.order("again", "end", END_POWER_OFF)
+            field.machine.wait_for(rf"^\[again\] guest: ready, life {lives + 1}$", BOOT)
+    assert field.harm() == []
 
 
 def test_a_fault_ends_the_partition_that_wants_it(field):
     """`on-fault = stop`: what was armed fires, the partition fails, the others go on."""
-    field.order("stops", "arm", field.bases["victim"], title="on-fault")
+    field.order("stops", "arm", field.bases["victim"], title="on-fault", wait=False)
     field.machine.wait_for(r"^bulkhead: partition stops: failed: .*\bon-fault\b.*$", ROUND)
     wrong = field.harm()
     field.report.add(field.title, "on-fault-stop", 1, 1, 1, wrong)
