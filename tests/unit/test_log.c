@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log that survives a reset: its end is shown once it is whole, and nothing in it is trusted. */
 #include "log.h"
+#include "unit_memory.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@ static const char *show(u64 most) {
 }
 
 static void put(const char *text) {
+	/* Lines of it are written back, and no others. */
+	unit_memory_init(&ring, sizeof(ring), true, false);
 	log_put(&ring, text, strlen(text));
 }
 
