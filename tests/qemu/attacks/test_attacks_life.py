@@ -18,6 +18,7 @@ from instruments import END_JUMP_BEYOND, END_POWER_OFF, END_RESET, END_TRIPLE_FA
 ENDINGS = {"triple-fault": END_TRIPLE_FAULT, "power-off": END_POWER_OFF, "reset": END_RESET, "jump-beyond": END_JUMP_BEYOND,
            "ordered-restart": "restart again\r", "ordered-stop": "stop again\r"}
 SHOTS = 50
+VOLLEYS = 10
 OWN_PLACE = 8 * MIB  # where nothing of the guest's lies
 
 
@@ -96,14 +97,21 @@ def test_a_partition_ends_and_begins_again_under_fire(field, ending):
     assert unowned or begin == end
 
 
+def shoot_until_stopped(field, title):
+    """Writes at the victim until its device is said to have lost bus mastering. How many of them become records is the
+    unit's affair: VT-d drops faults while its one record waits to be read."""
+    victim, begin = field.bases["victim"], len(field.machine.text)
+    for _ in range(VOLLEYS):
+        field.order("again", "nvme-writes", victim, victim + 20 * MIB, MIB, title=title)
+        if re.search(r"^bulkhead: fault: device \S+: more than \d+ faults", field.machine.text[begin:], re.M):
+            return
+    raise AssertionError(f"{VOLLEYS} volleys, and no fault stopped the device\n{field.machine.tail()}")
+
+
 def test_faults_of_the_next_life_are_said_and_stopped_again(field):
     """What a device did before its partition's restart does not hide what it does now."""
-    count = len(re.findall(r"^bulkhead: fault: device \S+: more than \d+ faults", field.machine.text, re.M))
-    victim = field.bases["victim"]
     for life in range(2):
-        field.order("again", "nvme-writes", victim, victim + 20 * MIB, MIB, title=f"life-{life}")
-        count += 1
-        field.machine.wait_for(rf"(?:[\s\S]*^bulkhead: fault: device \S+: more than \d+ faults){{{count}}}", ROUND)
+        shoot_until_stopped(field, f"life-{life}")
         if not life:
             lives = field.mailboxes["again"].shown()["lives"]
             field.order("again", "end", END_POWER_OFF)
