@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "amdvi_regs.h"
+#include "driver.h"
+#include "iommu_registers.h"
 
-/* What the files of the AMD-Vi driver share. */
+/* What the files of the AMD-Vi driver share. Bits of registers and structures: registers.txt. */
+
+/* What the unit reads and writes in one piece is a pair: half of a device table entry, for example. */
+struct amdvi_device_entry {
+	struct pair dma, interrupt;
+};
+_Static_assert(sizeof(struct amdvi_device_entry) == 32, "AMD-Vi: device table entry");
+
+#define AMDVI_DEVICE_ENTRIES 65536
+#define AMDVI_DEVICE_TABLE_PAGES                                                                   \
+	(AMDVI_DEVICE_ENTRIES * sizeof(struct amdvi_device_entry) / PAGE_SIZE)
 
 /* DomainID of everything blocked; partitions have smaller ones. */
 #define AMDVI_BLOCKED_DOMAIN 0x8000

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "vtd_regs.h"
+#include "driver.h"
+#include "iommu_registers.h"
 
-/* What the parts of the VT-d driver share. */
+/* What the parts of the VT-d driver share. Bits of registers and structures: registers.txt. */
+
+/* Fields of the capability registers (specification, sections 11.4.2 and 11.4.3). */
+#define VTD_CAP_DOMAIN_IDS(cap) (1u << (4 + 2 * ((cap)&7))) /* ND */
+#define VTD_CAP_LEVELS(cap) ((u32)((cap) >> 6) & 0x38) /* SAGAW: BIT(n): tables of n levels */
+#define VTD_CAP_FRO(cap) ((u32)((cap) >> 24 & 0x3ff) * 16) /* offset of the fault records */
+#define VTD_CAP_NFR(cap) ((u32)((cap) >> 40 & 0xff) + 1) /* how many there are */
+#define VTD_ECAP_MHMV(ecap) ((ecap) >> 20 & 0xf) /* largest IM of an invalidation by index */
+
+#define VTD_CONTEXT_AW(levels) ((u64)(levels)-2)
+#define VTD_CONTEXT_DID(high) ((u16)((high) >> VTD_CONTEXT_DID_SHIFT))
 
 #define VTD_REQUESTERS 65536
 #define VTD_INTERRUPTS_ORDER 12

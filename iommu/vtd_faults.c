@@ -3,6 +3,10 @@
 
 /* Primary fault logging (specification, chapter 7). */
 
+#define FRI(fsts) ((fsts) >> 8 & 0xff)
+#define REASON(high) ((u8)((high) >> 32))
+#define SOURCE(high) ((u16)(high))
+#define INDEX(low) ((u16)((low) >> 48))
 #define REASON_INTERRUPT_FIRST 0x20
 #define REASON_INTERRUPT_LAST 0x2f
 
@@ -18,14 +22,14 @@ static volatile u8 *record_registers(const struct iommu_unit *unit, u32 index) {
 static void record_read(const struct iommu_unit *unit, u32 index, struct iommu_fault *fault) {
 	u64 low = mmio_read64(record_registers(unit, index));
 	u64 high = mmio_read64(record_registers(unit, index) + 8);
-	u8 reason = VTD_FAULT_REASON(high);
+	u8 reason = REASON(high);
 
-	fault->requester = requester_address(unit, VTD_FAULT_SID(high));
+	fault->requester = requester_address(unit, SOURCE(high));
 	fault->access = high & VTD_FAULT_READ ? FAULT_DMA_READ : FAULT_DMA_WRITE;
 	fault->address = low & VTD_FAULT_INFO;
 	if (reason >= REASON_INTERRUPT_FIRST && reason <= REASON_INTERRUPT_LAST) {
 		fault->access = FAULT_INTERRUPT;
-		fault->address = VTD_FAULT_INDEX(low);
+		fault->address = INDEX(low);
 	}
 	fault->reason = reason < ARRAY_SIZE(reasons) && reasons[reason] ? reasons[reason]
 									: "unknown reason";
@@ -36,7 +40,7 @@ bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
 	struct vtd *vtd = vtd_of(unit);
 	u32 status = mmio_read32(unit->registers + VTD_FSTS);
 	u32 count = VTD_CAP_NFR(unit->features);
-	u32 first = vtd->record == NONE ? VTD_FSTS_FRI(status) : vtd->record + 1;
+	u32 first = vtd->record == NONE ? FRI(status) : vtd->record + 1;
 
 	vtd->record = NONE;
 	for (u32 i = 0; status & VTD_FSTS_PPF && i < count && vtd->record == NONE; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AMD-Vi as firmware that uses all of it leaves it behind: command buffer and event log run. */
-#include "amdvi_regs.h"
+#include "amdvi.h"
 #include "firmware.h"
 
 #define LEVELS 4ull

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VT-d as firmware that uses all of it leaves it behind. */
+#include "vtd.h"
 #include "firmware.h"
-#include "vtd_regs.h"
 
 #define LEVELS 4
 #define DOMAIN_ID 1ull
