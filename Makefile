@@ -108,13 +108,15 @@ $(BUILD)/gen/%.h: vmm/%.txt $(TOOLS)/make-rows.py
 	$(call say,TABLE,$<)
 	$(Q)$(TOOLS)/make-rows.py $< $@
 
-# Names and numbers of registers.
-$(BUILD)/gen/%_registers.h: %/registers.txt $(TOOLS)/make-registers.py
-	$(call say,TABLE,$<)
-	$(Q)$(TOOLS)/make-registers.py $< $@
-$(BUILD)/gen/x86_registers.h: arch/x86/registers.txt $(TOOLS)/make-registers.py
-	$(call say,TABLE,$<)
-	$(Q)$(TOOLS)/make-registers.py $< $@
+# What manuals define: numbers, bits, structures.
+DEFINITIONS := pci/registers.txt:pci_registers iommu/registers.txt:iommu_registers arch/x86/registers.txt:x86_registers include/acpi_tables.txt:acpi_tables \
+	arch/x86/svm/vmcb.txt:vmcb arch/x86/vmx/vmcs.txt:vmcs_fields vmm/boot_protocols.txt:boot_protocols
+define definition
+$(BUILD)/gen/$(2).h: $(1) $(TOOLS)/make-registers.py
+	$$(call say,TABLE,$$<)
+	$$(Q)$(TOOLS)/make-registers.py $$< $$@
+endef
+$(foreach d,$(DEFINITIONS),$(eval $(call definition,$(firstword $(subst :, ,$(d))),$(lastword $(subst :, ,$(d))))))
 
 # What units and rules say, in words.
 $(BUILD)/gen/reasons.h: pci/reasons.txt $(TOOLS)/make-words.py
@@ -132,7 +134,7 @@ $(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
 
 GENERATED := $(addprefix $(BUILD)/gen/,guest_tables.h guest_cpuid_rows.h guest_msr_rows.h config_rules.h quirk_names.h quirk_rows.h \
 	reasons.h vtd_faults.h amdvi_events.h instructions.h kinds.h \
-	pci_registers.h iommu_registers.h x86_registers.h)
+	$(foreach d,$(DEFINITIONS),$(lastword $(subst :, ,$(d))).h))
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)
 $(BUILD)/obj/boot/%.o: EXTRA_CFLAGS = $(EFI_CFLAGS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "firmware.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 
 #define LEAVE_TRIES 8
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "text.h"
 #include "types.h"
+#include "x86_registers.h" /* made of arch/x86/registers.txt */
 
 /* What generic code knows of a virtual processor and of guest memory. */
 
@@ -14,16 +15,6 @@ struct segment {
 	u32 limit; /* in bytes */
 	u64 base;
 };
-
-#define SEGMENT_LONG BIT(9)
-#define SEGMENT_DEFAULT_32 BIT(10)
-#define SEGMENT_CODE_64 0xa9b /* present, code, execute/read, accessed, L, G */
-#define SEGMENT_CODE_32 0xc9b
-#define SEGMENT_DATA_32 0xc93
-#define SEGMENT_CODE_16 0x09b
-#define SEGMENT_DATA_16 0x093
-#define SEGMENT_TSS_BUSY 0x08b
-#define SEGMENT_LDT 0x082
 
 enum segment_name { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 

@@ -3,53 +3,9 @@
 #include "types.h"
 #include "x86_registers.h" /* made of arch/x86/registers.txt */
 
-/* Register bits and instructions of the processor, as AMD's APM and Intel's SDM name them. */
+/* Instructions of the processor, as AMD's APM and Intel's SDM name them. */
 
-#define CR0_PE BIT(0)
-#define CR0_ET BIT(4)
-#define CR0_NE BIT(5)
-#define CR0_WP BIT(16)
-#define CR0_NW BIT(29)
-#define CR0_CD BIT(30)
-#define CR0_PG BIT(31)
-#define CR4_PAE BIT(5)
-#define CR4_MCE BIT(6)
-#define CR4_OSFXSR BIT(9)
-#define CR4_LA57 BIT(12)
-#define CR4_OSXSAVE BIT(18)
-#define RFLAGS_FIXED BIT(1)
-#define RFLAGS_TF BIT(8)
-
-#define EFER_SCE BIT(0)
-#define EFER_LME BIT(8)
-#define EFER_LMA BIT(10)
-#define EFER_NXE BIT(11)
-#define EFER_SVME BIT(12)
-#define EFER_AUTOIBRS BIT(21)
-
-/*
- * An event that the next entry delivers, as SVM's EVENTINJ has it (AMD64 APM volume 2, section 15.20);
- * the lower half is VT-x's interruption information too.
- */
-#define EVENT_TYPE BITS(10, 8)
-#define EVENT_TYPE_EXCEPTION (3ull << 8)
-#define EVENT_SOFTWARE (4ull << 8) /* this and what is above: by an instruction */
-#define EVENT_HAS_ERROR BIT(11)
-#define EVENT_VALID BIT(31)
-#define EVENT_ERROR_SHIFT 32
-
-#define MCG_MCIP BIT(2) /* a machine check is being served: another one shuts down */
-#define DE_CFG_LFENCE_SERIALIZES BIT(1)
-#define APIC_BASE_BSP BIT(8)
-#define APIC_BASE_X2APIC BIT(10)
-#define APIC_BASE_ENABLE BIT(11)
 #define PAT_DEFAULT 0x0007040600070406ull
-
-#define APIC_SVR_ENABLE BIT(8)
-#define APIC_LVT_MASKED BIT(16)
-#define APIC_LVT_DELIVERY BITS(10, 8)
-
-#define SEGMENT_DPL BITS(6, 5)
 
 struct cpuid {
 	u32 eax, ebx, ecx, edx;

@@ -2,7 +2,7 @@
 #include "cpu.h"
 #include "enumerate.h"
 #include "mmio.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include "x86.h"
 
 static const struct inventory *machine_inventory;

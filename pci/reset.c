@@ -4,7 +4,7 @@
  * status), PCI Advanced Features ECN, PCI Bus Power Management 1.2 section 5.4.
  */
 #include "reset.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include "quirks.h"
 #include "scan.h"
 

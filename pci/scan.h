@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "enumerate.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 
 struct text_sink;
 

@@ -16,15 +16,15 @@ struct dmar_rhsa {
 	u32 reserved;
 	u64 base;
 	u32 proximity;
-} ACPI_PACKED;
-ACPI_SIZE(dmar_rhsa, 20);
+} __attribute__((packed));
+_Static_assert(sizeof(struct dmar_rhsa) == 20, "dmar_rhsa");
 
 struct dmar_andd {
 	u16 type, length;
 	u8 reserved[3], device;
 	u8 name[];
-} ACPI_PACKED;
-ACPI_SIZE(dmar_andd, 8);
+} __attribute__((packed));
+_Static_assert(sizeof(struct dmar_andd) == 8, "dmar_andd");
 
 #define PLATFORM_OPT_IN BIT(2)
 #define DRHD_SIZE_MASK 0xf

@@ -12,8 +12,8 @@ struct ivhd_acpi_hid {
 	u16 device_id;
 	u8 settings, hid[8], cid[8], uid_format, uid_length;
 	u8 uid[];
-} ACPI_PACKED;
-ACPI_SIZE(ivhd_acpi_hid, IVHD_ACPI_HID_BYTES);
+} __attribute__((packed));
+_Static_assert(sizeof(struct ivhd_acpi_hid) == IVHD_ACPI_HID_BYTES, "ivhd_acpi_hid");
 
 enum uid_format { UID_NONE = 0, UID_INTEGER = 1, UID_TEXT = 2 };
 

@@ -8,8 +8,8 @@ struct ivrs_header {
 	struct acpi_header header;
 	u32 info;
 	u8 reserved[8];
-} ACPI_PACKED;
-ACPI_SIZE(ivrs_header, DECODE_IVRS_BYTES);
+} __attribute__((packed));
+_Static_assert(sizeof(struct ivrs_header) == DECODE_IVRS_BYTES, "ivrs_header");
 
 #define INFO_RESERVED (BITS(31, 23) | BITS(4, 2))
 #define IVMD_FLAGS (IVMD_UNITY | IVMD_READ | IVMD_WRITE | IVMD_EXCLUSION)

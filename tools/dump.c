@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dump.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "machine.h"
 #include "acpi.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

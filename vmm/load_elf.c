@@ -3,14 +3,7 @@
 #include "load_internal.h"
 
 #define ELF_MAGIC "\177ELF"
-#define EI_CLASS 4
-#define EI_DATA 5
-#define ELF_LITTLE_ENDIAN 1
-#define ELF_HEADER_SIZE 64 /* of the larger class; no image with a segment is shorter */
 #define ELF_SEGMENTS_MAX 64
-
-#define PT_LOAD 1
-#define PT_NOTE 4
 
 /* Where the classes have the fields of their headers, and how many bytes an address takes. */
 static const struct elf_class {
@@ -37,29 +30,6 @@ bool image_is_elf(struct image image) {
 }
 
 /* --- PVH (Xen: docs/misc/pvh.pandoc, public/arch-x86/hvm/start_info.h) --- */
-
-#define NOTE_PHYS32_ENTRY 18
-#define NOTE_ALIGNMENT 4
-#define START_INFO_MAGIC 0x336ec578
-#define START_INFO_VERSION 1
-#define MEMMAP_ENTRY_SIZE 24
-
-struct elf_note {
-	u32 name_size, value_size, type;
-};
-_Static_assert(sizeof(struct elf_note) == 12, "ELF note");
-
-struct hvm_start_info {
-	u32 magic, version, flags, nr_modules;
-	u64 modlist_paddr, cmdline_paddr, rsdp_paddr, memmap_paddr;
-	u32 memmap_entries, reserved;
-	/* Not of the structure: the one module that modlist_paddr points to. */
-	struct hvm_modlist_entry {
-		u64 paddr, size, cmdline_paddr, reserved;
-	} module;
-};
-_Static_assert(offsetof(struct hvm_start_info, module) == 56, "PVH start info");
-_Static_assert(sizeof(struct hvm_modlist_entry) == 32, "PVH module");
 
 /* Looks for the entry note in one segment of notes. */
 static bool find_entry_note(struct image image, const struct load_segment *notes, u64 *entry) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "boot_protocols.h" /* made of boot_protocols.txt */
 #include "guest.h"
 
 /* What the loaders of the different boot protocols share (vmm/load.c). */
@@ -70,15 +71,7 @@ bool load_add(struct load *load, struct load_segment segment);
 /* To guest memory. */
 void load_write(struct load *load, u64 address, const void *from, u64 count);
 
-/* The memory map, as the protocols write an entry; Multiboot alone has the size in front. */
-struct load_map_entry {
-	u32 size; /* of what follows */
-	u64 address, length;
-	u32 type; /* enum guest_range_kind */
-} __attribute__((packed));
-_Static_assert(sizeof(struct load_map_entry) == 24, "Multiboot memory map entry");
 _Static_assert(RANGE_RAM == 1 && RANGE_RESERVED == 2 && RANGE_ACPI == 3, "e820 types");
-#define LOAD_MAP_WITHOUT_SIZE 4
 
 /* Writes the entries without their first SKIP bytes, one each STRIDE bytes from TO. */
 void load_write_map(struct load *load, u64 to, u32 skip, u32 stride);

@@ -5,50 +5,7 @@
  */
 #include "load_internal.h"
 
-#define SETUP_SECTOR 512
-#define SETUP_SECTORS_DEFAULT 4
-#define SYSSIZE_UNIT 16
-#define BOOT_FLAG 0xaa55
-#define HEADER_MAGIC 0x53726448 /* HdrS */
-#define PROTOCOL_2_12 0x020c
-#define LOADFLAGS_LOADED_HIGH BIT(0)
-#define LOADER_UNKNOWN 0xff
-
-/*
- * The zero page up to its memory map (Linux: zero-page.rst). The setup header, from setup_sects on,
- * lies at the same place in the image.
- */
-struct boot_params {
-	u8 unused0[0x70];
-	u64 acpi_rsdp_addr;
-	u8 unused1[0x170], e820_entries, unused2[8], setup_sects, unused3[2];
-	u32 syssize; /* of the part after the setup code, in 16 bytes */
-	u8 unused4[6];
-	u16 boot_flag;
-	u8 jump_opcode, jump_distance; /* from the next byte to the end of the header */
-	u32 header;
-	u16 version;
-	u8 unused5[8], type_of_loader, loadflags, unused6[2];
-	u32 code32_start, ramdisk_image, ramdisk_size;
-	u8 unused7[8];
-	u32 cmd_line_ptr, initrd_addr_max, kernel_alignment;
-	u8 relocatable_kernel, min_alignment;
-	u16 xloadflags;
-	u32 cmdline_size;
-	u8 unused8[20];
-	u64 setup_data, pref_address;
-	u32 init_size, handover_offset;
-	u8 later[0x28], unused9[0x40]; /* headers after protocol 2.12, and what is no header */
-	u8 e820_table[];
-} __attribute__((packed));
-
 #define PARAMS_OFFSET(field) offsetof(struct boot_params, field)
-_Static_assert(PARAMS_OFFSET(boot_flag) == 0x1fe, "boot protocol");
-_Static_assert(PARAMS_OFFSET(cmd_line_ptr) == 0x228, "boot protocol");
-_Static_assert(PARAMS_OFFSET(pref_address) == 0x258, "boot protocol");
-_Static_assert(PARAMS_OFFSET(e820_table) == 0x2d0, "zero page");
-
-#define E820_ENTRY_SIZE 20
 
 bool image_is_linux(struct image image) {
 	u16 boot_flag;
@@ -56,7 +13,7 @@ bool image_is_linux(struct image image) {
 
 	return image_read(image, PARAMS_OFFSET(boot_flag), &boot_flag, sizeof(boot_flag)) &&
 	       image_read(image, PARAMS_OFFSET(header), &header, sizeof(header)) &&
-	       boot_flag == BOOT_FLAG && header == HEADER_MAGIC;
+	       boot_flag == BOOT_FLAG && header == LINUX_MAGIC;
 }
 
 /* A zero page with the image's header; false when the image is too short, or older than 2.12. */
@@ -66,7 +23,7 @@ static bool read_header(struct image image, struct boot_params *params) {
 	memset(params, 0, sizeof(*params));
 	if (!image_read(image, PARAMS_OFFSET(jump_distance), &params->jump_distance, 1))
 		return false;
-	u64 end = min_u64(PARAMS_OFFSET(header) + params->jump_distance, PARAMS_OFFSET(unused9));
+	u64 end = min_u64(PARAMS_OFFSET(header) + params->jump_distance, PARAMS_OFFSET(no_header));
 
 	return end >= PARAMS_OFFSET(later) &&
 	       image_read(image, start, (u8 *)params + start, end - start);
@@ -118,7 +75,7 @@ static void linux_handover(struct load *load, struct vcpu_state *state) {
 	params.setup_data = 0;
 	state->gpr[GPR_RSI] = HANDOVER_INFO;
 	load_write(load, HANDOVER_INFO, &params, sizeof(params));
-	load_write_map(load, HANDOVER_INFO + PARAMS_OFFSET(e820_table), LOAD_MAP_WITHOUT_SIZE,
+	load_write_map(load, HANDOVER_INFO + sizeof(params), LOAD_MAP_WITHOUT_SIZE,
 		       E820_ENTRY_SIZE);
 }
 

@@ -2,38 +2,7 @@
 /* Multiboot 0.6.96, of ELF images. And flat binaries. */
 #include "load_internal.h"
 
-#define HEADER_MAGIC 0x1badb002
-#define HEADER_SEARCH 8192
-#define HEADER_ALIGNMENT 4
-#define HEADER_FLAGS_REQUIRED_UNKNOWN 0xfff8 /* what a loader must know, beyond bits 0 to 2 */
-#define BOOTLOADER_MAGIC 0x2badb002
 #define FLAT_BASE (1 * MIB) /* where every protocol leaves room */
-
-struct multiboot_header {
-	u32 magic, flags, checksum;
-};
-
-#define INFO_MEMORY BIT(0)
-#define INFO_CMDLINE BIT(2)
-#define INFO_MODULES BIT(3)
-#define INFO_MEMORY_MAP BIT(6)
-
-struct multiboot_info {
-	u32 flags;
-	u32 mem_lower, mem_upper; /* KiB from 0 and from 1 MiB */
-	u32 boot_device;
-	u32 cmdline;
-	u32 mods_count, mods_addr;
-	u32 syms[4];
-	u32 mmap_length, mmap_addr;
-	u32 unused[15];
-	/* Not of the structure: the one module that mods_addr points to. */
-	struct multiboot_module {
-		u32 start, end, string, reserved;
-	} module;
-};
-_Static_assert(offsetof(struct multiboot_info, mmap_length) == 44, "Multiboot information");
-_Static_assert(sizeof(struct multiboot_module) == 16, "Multiboot module");
 
 static bool find_header(struct image image, struct multiboot_header *header) {
 	for (u32 offset = 0; offset + sizeof(*header) <= HEADER_SEARCH; offset += HEADER_ALIGNMENT)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "machine.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 
 /* Fault records, and the processor that looks after them when the file leaves one free. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "devices.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 
 /* What the files of virtual PCI share. Offsets and bits as in the PCI Local Bus and PCI Express base specifications. */
 

@@ -15,29 +15,10 @@
 /* Interrupt stack table slots: each may strike while another stack cannot be trusted. */
 enum interrupt_stack { STACK_NMI = 1, STACK_DOUBLE_FAULT = 2, STACK_MACHINE_CHECK = 3 };
 
-/* AMD64 APM volume 2, section 12.2.5: the 64-bit task state segment. */
-struct task_state {
-	u32 reserved0;
-	u64 rsp[3];
-	u64 reserved1;
-	u64 ist[7];
-	u64 reserved2;
-	u16 reserved3;
-	u16 io_map;
-} __attribute__((packed));
-_Static_assert(sizeof(struct task_state) == 104, "64-bit TSS");
-_Static_assert(offsetof(struct task_state, ist) == 36, "IST1");
-
 struct descriptors {
 	u64 gdt[5];
 	struct task_state tss;
 };
-
-struct descriptor_pointer {
-	u16 limit;
-	u64 base;
-} __attribute__((packed));
-_Static_assert(sizeof(struct descriptor_pointer) == 10, "LGDT operand");
 
 /* vectors.asm pushes this; the processor's own part begins at rip. */
 struct interrupt_frame {

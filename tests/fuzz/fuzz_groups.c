@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "enumerate.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include "text.h"
 
 #define FUNCTIONS_MAX 64

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "large_machine.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 
 #define REQUIRED 0x1d
 #define DOWNSTREAM_PORTS 8

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of large machines: within the memory that the header states, and at once. */
 #include "large_machine.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include "random_machine.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../../pci/quirks.h"
 #include "model/vpci_model.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

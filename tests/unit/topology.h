@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "enumerate.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 
 /*
  * Machines that exist in memory only: configuration space with registers that can and cannot be

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "../guest_control.h"
-#include "vmcb.h"
+#include "vmcb.h" /* made of vmcb.txt */
 #include "x86.h"
+
+_Static_assert(offsetof(struct segment, base) == 8 && SEG_GS == 5, "segments as the VMCB has them");
 
 /* state.c */
 bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root);

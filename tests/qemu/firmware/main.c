@@ -10,7 +10,7 @@
  */
 #include "firmware.h"
 #include "mmio.h"
-#include "pci_regs.h"
+#include "pci_registers.h"
 #include "x86.h"
 
 #define WEAPON 0x00051b36u /* iommu-testdev: device and vendor */
