@@ -30,6 +30,7 @@ struct table_format {
 	u64 no_execute, cached; /* in pages without ACCESS_EXECUTE, without ACCESS_UNCACHED */
 	u64 large; /* in pages above level 1 */
 	bool small_code; /* pages with ACCESS_EXECUTE are of 4 KiB */
+	u32 extra; /* pages behind the root, for whoever points a unit at it */
 	u32 next_level; /* or: the lowest of three bits with the level of the table that is pointed to */
 };
 
@@ -55,7 +56,7 @@ struct page_tables {
 	void (*written)(const u64 *entries, u64 count);
 };
 
-/* Takes a root page from POOL; false when it is empty. */
+/* Takes a root page, and those behind it, from POOL; false when it is empty. */
 bool page_tables_init(struct page_tables *tables, const struct table_format *format,
 		      struct page_pool *pool, unsigned int levels, unsigned int leaf_level);
 /*

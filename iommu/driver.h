@@ -33,6 +33,7 @@ struct queue {
 	volatile u64 done; /* what the last wait stored */
 	u32 sequence; /* what the last one was to store */
 	u32 tail;
+	bool wide; /* each takes two entries, of which the second is zeros */
 };
 
 /* COUNT of them, QUEUE_BATCH at most: FIRST, and then each with STEP more in its low word. */

@@ -2,8 +2,10 @@
 #include "driver.h"
 
 static void put(struct queue *queue, struct pair entry) {
-	queue->entries[queue->tail] = entry;
-	queue->tail = (queue->tail + 1) % QUEUE_ENTRIES;
+	for (u32 i = 0; i <= queue->wide; i++) {
+		queue->entries[queue->tail] = i ? (struct pair){0, 0} : entry;
+		queue->tail = (queue->tail + 1) % QUEUE_ENTRIES;
+	}
 }
 
 /*

@@ -2,8 +2,8 @@
 #include "vtd.h"
 
 /*
- * Intel VT-d in legacy mode: what a unit can do, what each requester may reach, and how the unit is
- * taken over.
+ * Intel VT-d: what a unit can do, what each requester may reach, and how the unit is taken over. In legacy mode,
+ * or in scalable mode where firmware left translation on in that, or the unit knows no other.
  */
 
 /* Waits until the bits MASK of a 32-bit register read VALUE; false when they never do. */
@@ -44,6 +44,11 @@ static bool vtd_publish(struct iommu_unit *unit, const void *data, u64 bytes) {
 	return vtd_wait(unit, VTD_GSTS, VTD_G_WBF, 0);
 }
 
+/* Scalable mode with the page tables of legacy mode. */
+static bool can_scale(const struct iommu_unit *unit) {
+	return !(~mmio_read64(unit->registers + VTD_ECAP) & (VTD_ECAP_SMTS | VTD_ECAP_SSTS));
+}
+
 static const char *vtd_probe(struct iommu_unit *unit) {
 	u64 cap = mmio_read64(unit->registers + VTD_CAP);
 	u64 ecap = mmio_read64(unit->registers + VTD_ECAP);
@@ -70,7 +75,7 @@ static const char *vtd_probe(struct iommu_unit *unit) {
 	return NULL;
 }
 
-/* DMA remapping structures of legacy mode (specification, sections 9.1, 9.3 and 9.8). */
+/* DMA remapping structures (specification, sections 9.1 to 9.6 and 9.8). */
 
 /* Memory types and execute rights mean nothing here; a page without R and W is not present. */
 static const struct table_format vtd_second_level_format = {
@@ -78,6 +83,7 @@ static const struct table_format vtd_second_level_format = {
 	.read = VTD_SL_R,
 	.write = VTD_SL_W,
 	.large = VTD_SL_PS,
+	.extra = 2, /* scalable mode: PASID directory and PASID table, of one entry each */
 };
 
 /* Each half is written in one piece, and seen by the unit before the next one. */
@@ -86,35 +92,77 @@ static bool context_store(struct iommu_unit *unit, u64 *half, u64 value) {
 	return vtd_publish(unit, half, sizeof(*half));
 }
 
+static struct pair *context_of(const struct iommu_unit *unit, u16 requester_id) {
+	struct vtd *vtd = vtd_of(unit);
+
+	return &vtd->contexts[(u32)requester_id << vtd->scalable];
+}
+
+static u64 *pasid_directory(const struct dma_domain *domain) {
+	return domain->tables.root + TABLE_ENTRIES;
+}
+
+/* 0: it never was in a domain, or the unit has forgotten it. */
+static u16 context_did(const struct iommu_unit *unit, const struct pair *entry) {
+	const u64 *directory = (const u64 *)(uintptr_t)(entry->low & TABLE_ADDRESS);
+
+	if (!vtd_of(unit)->scalable)
+		return VTD_CONTEXT_DID(entry->high);
+	return directory ? (u16)directory[TABLE_ENTRIES + 1] : 0;
+}
+
 /*
- * Takes the entry's domain away. Its id stays in the entry until the unit has forgotten it, so that
- * a block that failed is done again, in full, by the next attempt. Fault suppression stays too.
+ * Takes the entry's domain away. What tells its id stays in the entry until the unit has forgotten it, so
+ * that a block that failed is done again, in full, by the next attempt. Fault suppression stays too.
  */
 static bool context_block(struct iommu_unit *unit, u16 requester_id) {
-	struct pair *entry = &vtd_of(unit)->contexts[requester_id];
-	u16 did = VTD_CONTEXT_DID(entry->high);
+	struct pair *entry = context_of(unit, requester_id);
+	u16 did = context_did(unit, entry);
 
 	if (!did)
 		return true;
-	return context_store(unit, &entry->low, entry->low & VTD_CONTEXT_FPD) &&
-	       vtd_invalidate_device(unit, did, requester_id) &&
-	       vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, did) &&
+	return context_store(unit, &entry->low, entry->low & ~VTD_CONTEXT_P) &&
+	       vtd_invalidate_context(unit, did, requester_id) &&
+	       vtd_invalidate_domain(unit, did) &&
+	       context_store(unit, &entry->low, entry->low & VTD_CONTEXT_FPD) &&
 	       context_store(unit, &entry->high, 0);
+}
+
+/*
+ * Scalable mode: requests without a PASID are those of PASID 0, and there are no others. The same for all
+ * requesters and units; nobody is led here before the first of them is attached.
+ */
+static bool pasid_store(struct iommu_unit *unit, const struct dma_domain *domain) {
+	u64 *directory = pasid_directory(domain), *entry = directory + TABLE_ENTRIES;
+
+	entry[1] = domain->id | (domain->tables.written ? 0 : VTD_PASID_PWSNP);
+	entry[0] = (u64)(uintptr_t)domain->tables.root |
+		   VTD_CONTEXT_AW(domain->tables.levels) << VTD_PASID_AW_SHIFT |
+		   VTD_PASID_SECOND_STAGE | VTD_PASID_P;
+	directory[0] = (u64)(uintptr_t)entry | VTD_PASID_P;
+	return vtd_publish(unit, entry, 2 * sizeof(u64)) &&
+	       vtd_publish(unit, directory, sizeof(u64));
 }
 
 static bool context_point(struct iommu_unit *unit, u16 requester_id,
 			  const struct dma_domain *domain) {
-	struct pair *entry = &vtd_of(unit)->contexts[requester_id];
-	u64 did = (u64)domain->id << VTD_CONTEXT_DID_SHIFT;
+	struct pair *entry = context_of(unit, requester_id);
+	u64 high = VTD_CONTEXT_AW(domain->tables.levels) | (u64)domain->id << VTD_CONTEXT_DID_SHIFT;
+	const u64 *below = domain->tables.root;
 
+	if (vtd_of(unit)->scalable) {
+		below = pasid_directory(domain);
+		high = 0;
+		if (!pasid_store(unit, domain))
+			return false;
+	}
 	/* The half with P comes last. */
-	if (!context_store(unit, &entry->high, VTD_CONTEXT_AW(domain->tables.levels) | did) ||
-	    !context_store(unit, &entry->low, (u64)(uintptr_t)domain->tables.root | VTD_CONTEXT_P))
+	if (!context_store(unit, &entry->high, high) ||
+	    !context_store(unit, &entry->low, (u64)(uintptr_t)below | VTD_CONTEXT_P))
 		return false;
 	/* In caching mode the absent entry was cached, with domain id 0. */
-	return !(unit->features & VTD_CAP_CM) ||
-	       (vtd_invalidate_device(unit, 0, requester_id) &&
-		vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id));
+	return !(unit->features & VTD_CAP_CM) || (vtd_invalidate_context(unit, 0, requester_id) &&
+						  vtd_invalidate_domain(unit, domain->id));
 }
 
 static bool vtd_set_domain(struct iommu_unit *unit, u16 requester_id, struct dma_domain *domain) {
@@ -128,14 +176,17 @@ static bool vtd_set_domain(struct iommu_unit *unit, u16 requester_id, struct dma
 
 static bool vtd_flush_domain(struct iommu_unit *unit, struct dma_domain *domain) {
 	/* The tables' own lines were written back by vtd_ops.written. */
-	return vtd_publish(unit, NULL, 0) && vtd_invalidate_iotlb(unit, VTD_INV_DOMAIN, domain->id);
+	return vtd_publish(unit, NULL, 0) && vtd_invalidate_domain(unit, domain->id);
 }
 
 static void vtd_silence(struct iommu_unit *unit, u16 requester_id) {
-	struct pair *entry = &vtd_of(unit)->contexts[requester_id];
+	struct pair *entry = context_of(unit, requester_id);
+	u16 did = context_did(unit, entry);
 
-	if (context_store(unit, &entry->low, entry->low | VTD_CONTEXT_FPD))
-		vtd_invalidate_device(unit, VTD_CONTEXT_DID(entry->high), requester_id);
+	/* What is cached of a domain may have been made with this bit. */
+	if (context_store(unit, &entry->low, entry->low | VTD_CONTEXT_FPD) &&
+	    vtd_invalidate_context(unit, did, requester_id))
+		vtd_invalidate_domain(unit, did);
 }
 
 /*
@@ -183,28 +234,58 @@ static void vtd_prepare(struct iommu_unit *unit) {
 	struct vtd *vtd = vtd_of(unit);
 
 	vtd->record = NONE;
-	/* Every bus has its context table from the start: attaching needs no memory, and cannot run out. */
-	for (u32 bus = 0; bus < VTD_BUSES; bus++)
-		vtd->root[bus].low = (u64)(uintptr_t)&vtd->contexts[bus << 8] | VTD_ROOT_P;
 	vtd_written((const u64 *)vtd, sizeof(*vtd) / sizeof(u64));
 }
 
-/* Section 6.6: the pointer may change while translation is on, its mode may not. */
+/* What RTADDR is to hold. */
+static u64 root_pointer(const struct iommu_unit *unit) {
+	const struct vtd *vtd = vtd_of(unit);
+
+	return (u64)(uintptr_t)vtd->root | (vtd->scalable ? VTD_RTADDR_SCALABLE : 0);
+}
+
+/* Every bus has its context tables from the start: attaching needs no memory, and cannot run out. */
+static void fill_root(struct vtd *vtd) {
+	for (u32 bus = 0; bus < VTD_BUSES; bus++) {
+		u64 tables = (u64)(uintptr_t)&vtd->contexts[bus << (8 + vtd->scalable)];
+
+		vtd->root[bus].low = tables | VTD_ROOT_P;
+		vtd->root[bus].high = vtd->scalable ? (tables + PAGE_SIZE) | VTD_ROOT_P : 0;
+	}
+}
+
+/*
+ * Section 6.6: the pointer may change while translation is on, its mode may not; if firmware used another one,
+ * no device masters the bus at this moment. Some units need the queue before the root pointer (Intel X58).
+ */
 static bool enable_root(struct iommu_unit *unit) {
+	struct vtd *vtd = vtd_of(unit);
 	volatile u8 *rtaddr = unit->registers + VTD_RTADDR;
-	u64 root = (u64)(uintptr_t)vtd_of(unit)->root;
+	u64 root = root_pointer(unit);
+	bool gap = vtd_states(unit) & VTD_G_TE && (mmio_read64(rtaddr) ^ root) & VTD_RTADDR_TTM;
 
-	/* Firmware used another mode. No device masters the bus at this moment. */
-	bool gap = vtd_states(unit) & VTD_G_TE && mmio_read64(rtaddr) & VTD_RTADDR_TTM;
-
-	if (gap && !vtd_command(unit, VTD_G_TE, false))
+	fill_root(vtd);
+	if (!vtd_publish(unit, vtd->root, sizeof(vtd->root)) ||
+	    (gap && !vtd_command(unit, VTD_G_TE, false)))
 		return false;
 	mmio_write64(rtaddr, root);
-	/* A unit that no longer knows legacy mode does not keep the pointer. */
 	return vtd_command(unit, VTD_G_SRTP, true) && mmio_read64(rtaddr) == root &&
 	       vtd_invalidate(unit, VTD_INV_CONTEXT | VTD_INV_GLOBAL) &&
-	       vtd_invalidate_iotlb(unit, VTD_INV_GLOBAL, 0) &&
+	       vtd_invalidate_domain(unit, VTD_EVERY_DOMAIN) &&
 	       (!gap || vtd_command(unit, VTD_G_TE, true));
+}
+
+/* A unit that no longer knows legacy mode does not keep the pointer. */
+static bool knows_no_legacy_mode(const struct iommu_unit *unit) {
+	return !vtd_of(unit)->scalable && can_scale(unit) &&
+	       mmio_read64(unit->registers + VTD_RTADDR) != root_pointer(unit);
+}
+
+static bool use_scalable_mode(struct iommu_unit *unit) {
+	/* Walks of domains' tables are told apart from those of the tables above them. */
+	unit->coherent &= (mmio_read64(unit->registers + VTD_ECAP) & VTD_ECAP_SMPWC) != 0;
+	vtd_of(unit)->scalable = true;
+	return vtd_queue_start(unit);
 }
 
 static bool enable_interrupts(struct iommu_unit *unit) {
@@ -231,15 +312,19 @@ static bool disable_protected_regions(struct iommu_unit *unit) {
 static const char *vtd_enable(struct iommu_unit *unit) {
 	struct iommu_fault stale;
 
+	bool left_on =
+		can_scale(unit) && vtd_states(unit) & VTD_G_TE &&
+		(mmio_read64(unit->registers + VTD_RTADDR) & VTD_RTADDR_TTM) == VTD_RTADDR_SCALABLE;
+
 	/* Faults are polled for. */
 	mmio_write32(unit->registers + VTD_FECTL, VTD_FECTL_IM);
-	/* Some units need the queue before the root pointer (Intel X58). */
-	if (!vtd_queue_start(unit))
+	if (left_on ? !use_scalable_mode(unit) : !vtd_queue_start(unit))
 		return "its invalidation queue does not start";
 	for (u32 i = 0; i < VTD_CAP_NFR(unit->features); i++)
 		vtd_next_fault(unit, &stale);
-	if (!vtd_publish(unit, NULL, 0) || !enable_root(unit))
-		return "it does not take a root table of legacy mode";
+	if (!enable_root(unit) &&
+	    !(knows_no_legacy_mode(unit) && use_scalable_mode(unit) && enable_root(unit)))
+		return "it takes a root table neither of legacy mode nor of scalable mode";
 	if (!enable_interrupts(unit))
 		return "it does not take the table of interrupts";
 	if (!(vtd_states(unit) & VTD_G_TE) && !vtd_command(unit, VTD_G_TE, true))

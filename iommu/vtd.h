@@ -22,10 +22,12 @@
 
 /* What a unit walks from the start, by pages, and then what is ours. */
 struct vtd {
-	struct pair contexts[VTD_REQUESTERS]; /* the tables of all buses, in a row */
+	/* The tables of all buses, in a row: of entries of one pair, in scalable mode of two. */
+	struct pair contexts[2 * VTD_REQUESTERS];
 	struct pair interrupts[VTD_INTERRUPTS];
 	struct pair root[VTD_BUSES];
 	struct queue queue;
+	bool scalable; /* translation table mode */
 	u64 filler; /* where a descriptor that replaces a refused one writes */
 	u32 owners[VTD_INTERRUPTS]; /* of interrupt entries */
 	u32 record; /* the last fault record that was read, while more may follow; NONE: FRI tells the first */
@@ -46,9 +48,13 @@ bool vtd_queue_start(struct iommu_unit *unit);
  * unit does not answer, or refuses.
  */
 bool vtd_invalidate(struct iommu_unit *unit, u64 low);
-/* The context entry of one requester, then all translations of its domain DID. */
-bool vtd_invalidate_device(struct iommu_unit *unit, u16 did, u16 requester_id);
-/* GRANULARITY: VTD_INV_GLOBAL or, of DID, VTD_INV_DOMAIN. */
-bool vtd_invalidate_iotlb(struct iommu_unit *unit, u64 granularity, u16 did);
+/* The context entry of one requester; in legacy mode only if DID is in it. */
+bool vtd_invalidate_context(struct iommu_unit *unit, u16 did, u16 requester_id);
+/*
+ * All else that is remembered of domain DID or, VTD_EVERY_DOMAIN, of all: in scalable mode its PASID
+ * entry, then translations, with draining.
+ */
+#define VTD_EVERY_DOMAIN NONE
+bool vtd_invalidate_domain(struct iommu_unit *unit, u32 did);
 
 bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault);

@@ -49,20 +49,24 @@ bool vtd_invalidate(struct iommu_unit *unit, u64 low) {
 	return !errors;
 }
 
-bool vtd_invalidate_device(struct iommu_unit *unit, u16 did, u16 requester_id) {
+bool vtd_invalidate_context(struct iommu_unit *unit, u16 did, u16 requester_id) {
 	return vtd_invalidate(unit, VTD_INV_CONTEXT | VTD_INV_DEVICE |
 					    (u64)did << VTD_INV_DID_SHIFT |
 					    (u64)requester_id << VTD_INV_SID_SHIFT);
 }
 
-/* With draining where the unit has it: requests that were already translated have landed afterwards. */
-bool vtd_invalidate_iotlb(struct iommu_unit *unit, u64 granularity, u16 did) {
-	u64 cap = unit->features;
+bool vtd_invalidate_domain(struct iommu_unit *unit, u32 did) {
+	bool all = did == VTD_EVERY_DOMAIN;
+	u64 low = all ? 0 : (u64)did << VTD_INV_DID_SHIFT, cap = unit->features;
 
-	return vtd_invalidate(unit, VTD_INV_IOTLB | granularity |
+	/* Translations come last: they would be made again from an entry that is still cached (section 6.5.3). */
+	if (vtd_of(unit)->scalable &&
+	    !vtd_invalidate(unit, VTD_INV_PASID | low | (all ? VTD_INV_PASID_GLOBAL : 0)))
+		return false;
+	/* With draining where the unit has it: requests that were already translated have landed afterwards. */
+	return vtd_invalidate(unit, VTD_INV_IOTLB | low | (all ? VTD_INV_GLOBAL : VTD_INV_DOMAIN) |
 					    (cap & VTD_CAP_DWD ? VTD_INV_IOTLB_DW : 0) |
-					    (cap & VTD_CAP_DRD ? VTD_INV_IOTLB_DR : 0) |
-					    (u64)did << VTD_INV_DID_SHIFT);
+					    (cap & VTD_CAP_DRD ? VTD_INV_IOTLB_DR : 0));
 }
 
 static bool queue_is_idle(const struct iommu_unit *unit) {
@@ -82,13 +86,15 @@ static bool queue_stop(struct iommu_unit *unit) {
 }
 
 bool vtd_queue_start(struct iommu_unit *unit) {
+	bool wide = vtd_of(unit)->scalable;
 	struct queue *queue = &vtd_of(unit)->queue;
 	volatile u8 *registers = unit->registers;
 
 	if (mmio_read32(registers + VTD_GSTS) & VTD_G_QIE && !queue_stop(unit))
 		return false;
 	queue->tail = 0;
+	queue->wide = wide;
 	mmio_write64(registers + VTD_IQT, 0);
-	mmio_write64(registers + VTD_IQA, (u64)(uintptr_t)queue->entries);
+	mmio_write64(registers + VTD_IQA, (u64)(uintptr_t)queue->entries | (wide ? VTD_IQA_DW : 0));
 	return vtd_command(unit, VTD_G_QIE, true);
 }

@@ -81,7 +81,7 @@ bool page_tables_init(struct page_tables *tables, const struct table_format *for
 		      struct page_pool *pool, unsigned int levels, unsigned int leaf_level) {
 	*tables = (struct page_tables){
 		.format = format, .pool = pool, .levels = levels, .leaf_level = leaf_level};
-	tables->root = new_table(tables);
+	tables->root = page_pool_take(pool, 1 + format->extra);
 	return tables->root != NULL;
 }
 

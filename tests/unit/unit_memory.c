@@ -70,6 +70,12 @@ u64 unit_memory_read(u64 address) {
 	return arrived;
 }
 
+u64 unit_memory_snoop(u64 address) {
+	if (unit_memory.buffered)
+		return unit_memory_read(address);
+	return *(const u64 *)unit_memory_at(address, sizeof(u64));
+}
+
 void unit_memory_drain(void) {
 	if (unit_memory.buffered)
 		memcpy(behind_buffer, unit_memory.coherent ? unit_memory.base : behind_caches,

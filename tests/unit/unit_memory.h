@@ -29,6 +29,8 @@ extern struct unit_memory unit_memory;
 void unit_memory_init(void *base, u64 bytes, bool coherent, bool buffered);
 /* Eight bytes as a unit reads them in a walk. */
 u64 unit_memory_read(u64 address);
+/* The same in a walk that looks into the processor's caches, whatever others do. */
+u64 unit_memory_snoop(u64 address);
 /* The same of COUNT bytes at ADDRESS, of anything that the unit snoops always; NULL is never returned. */
 void *unit_memory_at(u64 address, u64 count);
 /* The chipset's write buffer was flushed. */

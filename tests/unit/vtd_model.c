@@ -20,11 +20,18 @@ struct vtd_model model;
 
 /*
  * Caches: they answer before memory does, until they are told to forget. Translations are found by
- * requester, without a look at its context entry; tables of smaller pages by domain.
+ * requester, without a look at its context entry; so are PASID entries; tables of smaller pages by domain.
  */
 struct cached_context {
 	bool valid;
 	u64 low, high;
+};
+/* What a request without a PASID ends at: page tables of a domain. Legacy mode: part of the context entry. */
+struct cached_pasid {
+	bool valid, silent, snoops;
+	u16 did;
+	unsigned int levels;
+	u64 table;
 };
 struct cached_page {
 	bool valid;
@@ -52,6 +59,7 @@ struct cached_entry {
 #define STUCK_READS 1000
 
 static struct cached_context contexts[65536];
+static struct cached_pasid pasids[65536];
 static struct cached_page pages[CACHED_PAGES];
 static struct cached_table tables[CACHED_TABLES];
 static struct cached_entry entries[65536];
@@ -84,6 +92,7 @@ void model_clear_log(void) {
 void model_reset(u32 records) {
 	memset(&model, 0, sizeof(model));
 	memset(contexts, 0, sizeof(contexts));
+	memset(pasids, 0, sizeof(pasids));
 	memset(pages, 0, sizeof(pages));
 	memset(tables, 0, sizeof(tables));
 	memset(entries, 0, sizeof(entries));
@@ -105,6 +114,10 @@ static u32 record_count(void) {
 
 static bool caching_mode(void) {
 	return model.cap & MODEL_CAP_CM;
+}
+
+static bool scalable(void) {
+	return (model.root & BITS(11, 10)) == MODEL_SCALABLE;
 }
 
 /* ---- faults ---- */
@@ -136,31 +149,108 @@ void model_fault(u16 requester_id, u64 information, u8 reason, bool read) {
 
 /* ---- DMA ---- */
 
+/* Reasons of scalable mode are other numbers for the same. */
+static u8 reason_of(u8 legacy) {
+	static const u8 reasons[] = {0,    0x39, 0x41, 0x5b, 0x84, 0x85, 0x86,
+				     0x7b, 0x30, 0x40, 0x3a, 0x42, 0x7a, 0x44};
+
+	return scalable() ? reasons[legacy] : legacy;
+}
+
+/* Of the tables above those of pages. */
+static u64 read_structure(u64 address) {
+	return model.ecap & MODEL_ECAP_C ? unit_memory_snoop(address) : unit_memory_read(address);
+}
+
+/* Where the entry is; 0: there is none. */
+static u64 context_address(u16 requester_id) {
+	u64 root = (model.root & ~0xfffull) + (requester_id >> 8) * 16ull;
+	u64 low = read_structure(root), high = read_structure(root + 8);
+	u8 devfn = (u8)requester_id;
+
+	REQUIRE(!(low & 1) || !(low & 0xffe), "root entry: reserved bits");
+	REQUIRE(!high || (scalable() && (high & 0xfff) == 1), "root entry: high half");
+	if (scalable())
+		return devfn < 128 ? (low & 1 ? (low & ~0xfffull) + devfn * 32ull : 0)
+				   : (high & 1 ? (high & ~0xfffull) + (devfn - 128) * 32ull : 0);
+	return low & 1 ? (low & ~0xfffull) + devfn * 16ull : 0;
+}
+
 static u8 fetch_context(enum view view, u16 requester_id, struct cached_context *context) {
 	if (view == CACHED && contexts[requester_id].valid) {
 		*context = contexts[requester_id];
 	} else {
-		u64 root = (model.root & ~0xfffull) + (requester_id >> 8) * 16ull;
-		u64 low = unit_memory_read(root);
+		u64 entry = context_address(requester_id);
 
-		if (!(low & 1))
+		if (!entry)
 			return 1;
-		REQUIRE(!(low & 0xffe) && !unit_memory_read(root + 8), "root entry: reserved bits");
-		u64 entry = (low & ~0xfffull) + (requester_id & 0xff) * 16ull;
-
-		*context = (struct cached_context){true, unit_memory_read(entry),
-						   unit_memory_read(entry + 8)};
+		*context = (struct cached_context){true, read_structure(entry),
+						   read_structure(entry + 8)};
+		if (scalable())
+			REQUIRE(!read_structure(entry + 16) && !read_structure(entry + 24),
+				"context entry: reserved words");
 		if (view == CACHED && (context->low & 1 || caching_mode()))
 			contexts[requester_id] = *context;
 	}
 	if (!(context->low & 1))
 		return 2;
-	REQUIRE(!(context->low & 0xff0) && !(context->high & ~0xffff07ull),
+	/* No device TLB, no PASIDs, no page requests, the smallest directory, RID_PASID 0. */
+	REQUIRE(!scalable() || (!(context->low & 0xffc) && !context->high),
+		"context entry: more than a directory");
+	REQUIRE(scalable() || (!(context->low & 0xff0) && !(context->high & ~0xffff07ull)),
 		"context entry: reserved bits");
 	REQUIRE(!(context->low & 0xc), "context entry: translation type is not 0");
-	REQUIRE(unit_memory.probing || !caching_mode() || context->high >> 8,
+	REQUIRE(scalable() || unit_memory.probing || !caching_mode() || context->high >> 8,
 		"context entry: domain id 0");
-	return model.cap & BIT(8 + (context->high & 7)) ? 0 : 3;
+	return 0;
+}
+
+static u8 fetch_pasid(enum view view, u16 requester_id, struct cached_pasid *pasid) {
+	struct cached_context context = {0};
+
+	if (view == CACHED && pasids[requester_id].valid) {
+		*pasid = pasids[requester_id];
+		return 0;
+	}
+	u8 reason = fetch_context(view, requester_id, &context);
+
+	if (reason)
+		return reason;
+	if (!scalable()) {
+		*pasid = (struct cached_pasid){
+			.did = (u16)(context.high >> 8),
+			.snoops = model.ecap & MODEL_ECAP_C,
+			.levels = (unsigned int)(context.high & 7) + 2,
+			.table = context.low & ~0xfffull,
+		};
+		return model.cap & BIT(8 + (context.high & 7)) ? 0 : 3;
+	}
+	u64 directory = read_structure(context.low & ~0xfffull);
+
+	REQUIRE((directory & 0xfff) == 1, "context entry leads to no PASID table");
+	directory &= ~0xfffull;
+	u64 low = read_structure(directory), high = read_structure(directory + 8);
+	REQUIRE((low & ~(BITS(63, 12) | BITS(4, 2))) == (1 | 2 << 6),
+		"PASID entry: not second-stage, or more than that");
+	for (u32 i = 2; i < 8; i++)
+		REQUIRE(!read_structure(directory + i * 8ull), "PASID entry: reserved words");
+	REQUIRE(!(high & ~(BITS(15, 0) | BIT(23))), "PASID entry: reserved bits");
+	REQUIRE(!(high & BIT(23)) || model.ecap & MODEL_ECAP_SMPWC,
+		"PASID entry: walks snoop that cannot");
+	REQUIRE((u16)high, "PASID entry: domain id 0");
+	*pasid = (struct cached_pasid){
+		.valid = true,
+		.silent = context.low & 2,
+		.snoops = high & BIT(23),
+		.did = (u16)high,
+		.levels = (unsigned int)(low >> 2 & 7) + 2,
+		.table = low & ~0xfffull,
+	};
+	if (!(model.cap & BIT(6 + pasid->levels)))
+		return 3;
+	if (view == CACHED)
+		pasids[requester_id] = *pasid;
+	return 0;
 }
 
 /* The table below an entry at LEVEL, if a cache has it. */
@@ -168,9 +258,11 @@ static struct cached_table *table_cache(u16 did, unsigned int level, u64 prefix)
 	return &tables[(did * 37u + level * 11 + prefix) % CACHED_TABLES];
 }
 
-static u8 walk(enum view view, u16 did, u64 table, unsigned int levels, u64 address,
+static u8 walk(enum view view, const struct cached_pasid *pasid, u64 address,
 	       struct cached_page *page) {
-	unsigned int rights = 3;
+	unsigned int rights = 3, levels = pasid->levels;
+	u64 table = pasid->table;
+	u16 did = pasid->did;
 
 	page->rights = 0;
 	if (address >> (12 + 9 * levels))
@@ -185,7 +277,8 @@ static u8 walk(enum view view, u16 did, u64 table, unsigned int levels, u64 addr
 			table = cached->table;
 			continue;
 		}
-		u64 entry = unit_memory_read(table + (address >> shift & 511) * 8);
+		u64 at = table + (address >> shift & 511) * 8;
+		u64 entry = pasid->snoops ? unit_memory_snoop(at) : unit_memory_read(at);
 		bool large = entry & BIT(7);
 
 		rights &= entry & 3;
@@ -211,21 +304,19 @@ static u8 walk(enum view view, u16 did, u64 table, unsigned int levels, u64 addr
 /* Which page answers: one that is cached for this requester, or one that the tables lead to. */
 static u8 find_page(enum view view, u16 requester_id, u64 address, struct cached_page *page) {
 	struct cached_page *slot = &pages[(requester_id * 61u + (address >> 12)) % CACHED_PAGES];
-	struct cached_context context = {0};
+	struct cached_pasid pasid = {0};
 
 	if (view == CACHED && slot->valid && slot->sid == requester_id &&
 	    slot->page == address >> 12) {
 		*page = *slot;
 		return 0;
 	}
-	u8 reason = fetch_context(view, requester_id, &context);
+	u8 reason = fetch_pasid(view, requester_id, &pasid);
 
 	if (reason)
 		return reason;
-	*page = (struct cached_page){true, requester_id, (u16)(context.high >> 8), address >> 12, 0,
-				     0};
-	reason = walk(view, page->did, context.low & ~0xfffull,
-		      (unsigned int)(context.high & 7) + 2, address, page);
+	*page = (struct cached_page){true, requester_id, pasid.did, address >> 12, 0, 0};
+	reason = walk(view, &pasid, address, page);
 	if (!reason && view == CACHED && (page->rights || caching_mode()))
 		*slot = *page;
 	return reason;
@@ -243,11 +334,20 @@ static u8 translate(enum view view, u16 requester_id, u64 address, bool write, u
 		reason = write ? 5 : 6;
 	if (!reason)
 		*host = page.host + (address & 0xfff);
-	return reason;
+	return reason_of(reason);
+}
+
+/* Whether this requester's faults are not recorded. */
+static bool is_silent(u16 requester_id) {
+	struct cached_context context = {0};
+
+	if (scalable() && pasids[requester_id].valid)
+		return pasids[requester_id].silent;
+	fetch_context(CACHED, requester_id, &context);
+	return context.low & 2;
 }
 
 u8 model_dma(u16 requester_id, u64 address, bool write, u64 *host) {
-	struct cached_context context = {0};
 	u8 reason = translate(CACHED, requester_id, address, write, host);
 	u64 right;
 
@@ -258,9 +358,7 @@ u8 model_dma(u16 requester_id, u64 address, bool write, u64 *host) {
 			"a cache lets %04x have 0x%lx: reason %u, the tables say %u", requester_id,
 			(long)*host, reason, should);
 	}
-	if (reason)
-		fetch_context(CACHED, requester_id, &context);
-	if (reason && !(context.low & 2))
+	if (reason && !is_silent(requester_id))
 		model_fault(requester_id, address & ~0xfffull, reason, !write);
 	return reason;
 }
@@ -282,7 +380,7 @@ static u8 remap(enum view view, u16 requester_id, u64 address, u32 data, u32 *in
 	if (view == FRESH || !entry.valid) {
 		u64 at = (model.interrupts & ~0xfffull) + *index * 16ull;
 
-		entry = (struct cached_entry){true, unit_memory_read(at), unit_memory_read(at + 8)};
+		entry = (struct cached_entry){true, read_structure(at), read_structure(at + 8)};
 		if (view == CACHED && (entry.low & 1 || caching_mode()))
 			entries[*index] = entry;
 	}
@@ -359,12 +457,35 @@ static void run_context(u64 low) {
 		break;
 	case 3:
 		event("context(%u,%04x)", did, sid);
-		/* What is cached under another domain id stays. An absent entry counts as id 0. */
-		if (contexts[sid].valid &&
-		    (contexts[sid].low & 1 ? (u16)(contexts[sid].high >> 8) : 0) == did)
+		/*
+		 * What is cached under another domain id stays. An absent entry counts as id 0. In
+		 * scalable mode the id is not looked at.
+		 */
+		if (contexts[sid].valid && (scalable()              ? did
+					    : contexts[sid].low & 1 ? (u16)(contexts[sid].high >> 8)
+								    : 0) == did)
 			contexts[sid].valid = false;
 		break;
 	default: fail_msg("context invalidation of unexpected granularity");
+	}
+}
+
+static void run_pasid(u64 low) {
+	u16 did = (u16)(low >> 16);
+	bool all = (low >> 4 & 3) == 3;
+
+	REQUIRE(all || !(low >> 4 & 3), "PASID cache invalidation of unexpected granularity");
+	REQUIRE(scalable(), "PASID cache invalidation outside of scalable mode");
+	if (all)
+		event("pasid-all");
+	else
+		event("pasid(%u)", did);
+	for (u32 i = 0; i < ARRAY_SIZE(pasids); i++)
+		if (all || pasids[i].did == did)
+			pasids[i].valid = false;
+	if (all) {
+		REQUIRE(model.context_clean, "PASID cache invalidated before the context cache");
+		model.pasid_clean = true;
 	}
 }
 
@@ -387,6 +508,8 @@ static void run_iotlb(u64 low) {
 			tables[i].valid = false;
 	if (all) {
 		REQUIRE(model.context_clean, "IOTLB invalidated before the context cache");
+		REQUIRE(model.pasid_clean || !scalable(),
+			"IOTLB invalidated before the PASID cache");
 		model.iotlb_clean = true;
 	}
 }
@@ -413,6 +536,7 @@ static bool is_legal(u64 low, u64 high) {
 	case 2: return !high && !(low & (BITS(63, 32) | BITS(15, 8)));
 	case 4: return !high && !(low & (BITS(63, 48) | BITS(26, 5)));
 	case 5: return !(high & 3) && !(low & (BITS(31, 8) | BIT(4))) && low & BIT(5);
+	case 7: return !high && model.iqa & BIT(11) && !(low & (BITS(63, 32) | BITS(15, 6)));
 	default: return false;
 	}
 }
@@ -421,6 +545,7 @@ static void run_request(u64 low) {
 	switch (low & 15) {
 	case 1: run_context(low); break;
 	case 2: run_iotlb(low); break;
+	case 7: run_pasid(low); break;
 	default: run_interrupts(low);
 	}
 	model.requests++;
@@ -447,6 +572,7 @@ static bool refuses(u64 low, u64 high, u64 at) {
  */
 static void run_queue(void) {
 	const u64 *ring = (const u64 *)(uintptr_t)(model.iqa & ~0xfffull);
+	u32 bytes = model.iqa & BIT(11) ? 32 : 16;
 	u64 requests[QUEUE_BYTES / 16];
 	u32 count = 0;
 
@@ -456,9 +582,11 @@ static void run_queue(void) {
 		u64 low = ring[model.iqh / 8], high = ring[model.iqh / 8 + 1];
 		bool is_wait = (low & 15) == 5;
 
+		REQUIRE(bytes == 16 || (!ring[model.iqh / 8 + 2] && !ring[model.iqh / 8 + 3]),
+			"request: upper half of a wide descriptor");
 		if ((is_wait && count) || refuses(low, high, model.iqh))
 			break;
-		model.iqh = (model.iqh + 16) % QUEUE_BYTES;
+		model.iqh = (model.iqh + bytes) % QUEUE_BYTES;
 		if (model.abort && (low & 15) == model.abort) {
 			model.abort = 0;
 			model.iqh = model.iqt;
@@ -485,10 +613,10 @@ static u32 count_present(void) {
 	u32 present = 0;
 
 	for (u32 id = 0; id < 65536; id++) {
-		u64 root = unit_memory_read((model.root & ~0xfffull) + (id >> 8) * 16ull);
+		u64 entry = context_address((u16)id);
 
-		if (root & 1)
-			present += unit_memory_read((root & ~0xfffull) + (id & 0xff) * 16ull) & 1;
+		if (entry)
+			present += read_structure(entry) & 1;
 	}
 	return present;
 }
@@ -499,7 +627,9 @@ static void check_state(u32 bit, bool on) {
 		if (!on)
 			break;
 		REQUIRE(model.gsts & MODEL_RTPS, "translation on without a root pointer");
-		REQUIRE(model.context_clean && model.iotlb_clean, "translation on, caches stale");
+		REQUIRE(model.context_clean && model.iotlb_clean &&
+				(model.pasid_clean || !scalable()),
+			"translation on, caches stale");
 		model.present_at_enable = count_present();
 		break;
 	case MODEL_IRES:
@@ -525,6 +655,8 @@ static void check_one_shot(u32 bit) {
 		REQUIRE(!(model.gsts & MODEL_TES) || !((model.root ^ model.rtaddr) & BITS(11, 10)),
 			"table mode changed while translation is on");
 		REQUIRE(model.gsts & MODEL_QIES, "root pointer set before the queue is on");
+		REQUIRE(!(model.rtaddr & MODEL_SCALABLE) == !(model.iqa & BIT(11)),
+			"descriptors of the other table mode's width");
 		break;
 	case BIT(27):
 		event("wbf");
@@ -544,7 +676,7 @@ static void complete(u32 bit) {
 	switch (bit) {
 	case BIT(30):
 		model.root = model.rtaddr;
-		model.context_clean = model.iotlb_clean = false;
+		model.context_clean = model.pasid_clean = model.iotlb_clean = false;
 		model.gsts |= bit;
 		break;
 	case BIT(27): unit_memory_drain(); break;
@@ -696,10 +828,14 @@ void mmio_write64(volatile u8 *address, u64 value) {
 	switch (offset) {
 	case 0x20:
 		REQUIRE(!model.pending, "root pointer changed during a command");
-		model.rtaddr = value & ~model.rtaddr_lost;
+		REQUIRE(!(value & MODEL_SCALABLE) || model.ecap & MODEL_ECAP_SMTS,
+			"root pointer: a mode that the unit does not know");
+		REQUIRE(!(value & BIT(11)), "root pointer: abort mode");
+		model.rtaddr = model.no_legacy_mode && !(value & MODEL_SCALABLE) ? 0 : value;
 		break;
 	case 0x88:
 		REQUIRE(!(value & ~BITS(18, 4)), "queue tail: reserved bits");
+		REQUIRE(!(model.iqa & BIT(11)) || !(value & BIT(4)), "queue tail: half a request");
 		REQUIRE(!(model.pending & MODEL_QIES), "queue tail while the queue goes on or off");
 		REQUIRE(!(model.gsts & MODEL_QIES) || value != model.iqh ||
 				model.iqh == model.iqt || model.dead || model.stalled ||
@@ -714,7 +850,8 @@ void mmio_write64(volatile u8 *address, u64 value) {
 	case 0x90:
 		REQUIRE(!(model.gsts & MODEL_QIES) && !(model.pending & MODEL_QIES),
 			"queue moved while it is on");
-		REQUIRE(!(value & 0xfff), "queue: wider descriptors, or more than a page");
+		REQUIRE(!(value & (model.ecap & MODEL_ECAP_SMTS ? 0x7ff : 0xfff)),
+			"queue: wider descriptors, or more than a page");
 		model.iqa = value;
 		break;
 	case 0xb8:

@@ -3,7 +3,7 @@
 #include "types.h"
 
 /*
- * A VT-d unit in legacy mode, as its driver sees it: registers that follow after a while, an
+ * A VT-d unit in legacy or scalable mode, as its driver sees it: registers that follow after a while, an
  * invalidation queue that works by itself, caches that go stale, and the two translations. It is written
  * from the manual, not from the driver's headers, and reads memory through unit_memory.h. A step that
  * the manual forbids fails the running test at once; so does an access that a cache answers in another
@@ -30,7 +30,7 @@ struct vtd_model {
 
 	u64 root; /* as latched by the last set-pointer command */
 	u64 interrupts;
-	bool context_clean, iotlb_clean, interrupts_clean; /* invalidated since then */
+	bool context_clean, pasid_clean, iotlb_clean, interrupts_clean; /* invalidated since then */
 	u32 present_at_enable; /* context entries that were present when translation went on */
 
 	/* How it misbehaves. */
@@ -38,7 +38,7 @@ struct vtd_model {
 	bool dead; /* does not fetch descriptors */
 	bool stalled; /* the same, until the queue is switched off */
 	bool pmen_stuck; /* regions stay protected */
-	u64 rtaddr_lost; /* bits that the root pointer does not keep */
+	bool no_legacy_mode; /* root pointers of that mode are not kept */
 	u32 refuse; /* type of a descriptor that is refused once: IQE */
 	u32 abort; /* type of a descriptor whose wait is dropped once: ITE */
 	u32 incomplete; /* type of a descriptor that is done with an error once: ICE */
@@ -73,6 +73,11 @@ extern struct vtd_model model;
 #define MODEL_ECAP_IR BIT(3)
 #define MODEL_ECAP_EIM BIT(4)
 #define MODEL_ECAP_MHMV BITS(23, 20)
+#define MODEL_ECAP_SMTS BIT(43)
+#define MODEL_ECAP_SSTS BIT(46)
+#define MODEL_ECAP_SMPWC BIT(48)
+
+#define MODEL_SCALABLE BIT(10) /* in the root pointer */
 
 /* What GSTS shows. */
 #define MODEL_TES BIT(31)
