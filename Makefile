@@ -301,7 +301,12 @@ build/guest/initrd.img: $(TOOLS)/make-initrd.py build/guest/work $(wildcard test
 	$(call say,CPIO,$@)
 	$(Q)$(TOOLS)/make-initrd.py $@ build/guest/work build/kernel/modules tests/qemu/guest
 
-build/kernel/.complete:
+build/guest/devices.img: $(TOOLS)/make-initrd.py build/guest/work $(wildcard tests/qemu/devices/*) build/kernel-devices/.complete
+	@mkdir -p $(@D)
+	$(call say,CPIO,$@)
+	$(Q)$(TOOLS)/make-initrd.py $@ build/guest/work build/kernel-devices/modules tests/qemu/devices
+
+build/kernel/.complete build/kernel-devices/.complete:
 	$(TOOLS)/deps.sh build
 
 # A Linux that lists the machine and ends, for what is compared with it.
@@ -495,6 +500,6 @@ tidy: $(GENERATED)
 	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))
 
 clean:
-	rm -rf $(filter-out build/qemu build/kernel build/bochs build/bochs-3.1,$(wildcard build/*))
+	rm -rf $(filter-out build/qemu build/kernel build/kernel-devices build/bochs build/bochs-3.1,$(wildcard build/*))
 
 -include $(shell find $(addprefix $(BUILD)/,obj hosted san fuzzed) -name '*.d' 2>/dev/null)

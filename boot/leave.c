@@ -26,9 +26,11 @@ void devices_quiesce(void) {
 		u32 command = config->read(config, f->address, PCI_COMMAND, 2);
 
 		/* PCI Express 6.0, section 7.5.1.1.3: a port without it refuses what comes from below. */
-		if (command & PCI_COMMAND_BUS_MASTER && !pci_is_bridge(f))
-			config->write(config, f->address, PCI_COMMAND, 2,
-				      command & ~(u32)PCI_COMMAND_BUS_MASTER);
+		if (!pci_is_bridge(f))
+			command &= ~(u32)PCI_COMMAND_BUS_MASTER;
+		/* It may share its line with a device that a partition gets. */
+		config->write(config, f->address, PCI_COMMAND, 2,
+			      command | PCI_COMMAND_INTX_DISABLE);
 	}
 }
 

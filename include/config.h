@@ -37,6 +37,13 @@ struct partition_plan {
 	u64 image_bytes; /* of kernel and initrd */
 };
 
+/* A pin of the machine's IO-APICs, which a function's own pin leads to. */
+struct interrupt_line {
+	const struct partition_plan *plan; /* that says so; NULL: nobody does */
+	u32 gsi; /* number of the interrupt, over all IO-APICs */
+	struct place at;
+};
+
 /* What decides which functions there are and how they are grouped, before the rules are checked. */
 struct config_preview {
 	struct group_trust *trusts;
@@ -52,9 +59,11 @@ struct plan {
 	struct config_preview preview;
 	struct partition_plan *partitions;
 	u32 partition_count;
+	struct interrupt_line *lines; /* by function */
 };
 
 #define PARTITIONS_MAX 63
+#define INTERRUPT_LINES 256
 #define MEMORY_UNIT (2 * MIB)
 
 /* What the rules ask the world: is there such a file beside the configuration, and how long is it? */

@@ -34,6 +34,9 @@ void uart_input(struct uart *uart, u8 byte);
 /* --- IO-APIC (vmm/ioapic.c) --- */
 
 #define VIRTUAL_IOAPIC_PINS 24
+/* INTA to INTD of every device lead to four pins from here on (vmm/tables/dsdt.asl). */
+#define VIRTUAL_IOAPIC_PCI 16
+#define VIRTUAL_PCI_PINS 4
 
 struct virtual_ioapic {
 	u64 redirection[VIRTUAL_IOAPIC_PINS];
@@ -45,6 +48,13 @@ struct virtual_ioapic {
 /* The machine's side: send VECTOR to the partition's processors that match, to one of them if LOWEST. */
 void ioapic_deliver(struct virtual_ioapic *ioapic, u32 destination, bool logical, u8 vector,
 		    bool lowest);
+/*
+ * Pins of PCI are pins of the machine's IO-APICs behind remapping: sends them to a processor that matches, or (VECTOR 0)
+ * holds them back; and clears what keeps them from being sent again, after the guest has ended one.
+ */
+void ioapic_route(struct virtual_ioapic *ioapic, u32 pin, u32 destination, bool logical, u8 vector);
+void ioapic_rearm(struct virtual_ioapic *ioapic, u32 pin);
+/* All pins are masked. */
 void ioapic_reset(struct virtual_ioapic *ioapic);
 u32 ioapic_read(const struct virtual_ioapic *ioapic, u32 offset);
 void ioapic_write(struct virtual_ioapic *ioapic, u32 offset, u32 value);
@@ -103,6 +113,7 @@ struct vpci_function {
 	struct vpci_vector *vectors;
 	/* Its remapping entries: a power of two that is enough. Their owner says where they begin. */
 	u32 entry_count, first_entry;
+	u32 gsi; /* of its interrupt pin; NONE: that is hidden */
 	u64 ignored_writes;
 	u64 refused_interrupts; /* messages that named no processor of the partition */
 };
@@ -140,6 +151,8 @@ struct msi_message vpci_interrupt_message(const struct vpci_function *f, u32 ind
 bool vpci_init(struct vpci *vpci, const struct pci_access *config,
 	       const struct inventory *inventory, const u32 *functions, u32 count, u64 ecam_base,
 	       struct arena *arena);
+/* Shows F's interrupt pin, which leads to interrupt GSI of the machine. Comes before vpci_reset(). */
+void vpci_show_pin(struct vpci_function *f, u32 gsi);
 /*
  * Comes before the guest's first access. As after power-on: guest registers at their defaults, MSI off,
  * nothing mapped, real devices' MSI and bus mastering off.

@@ -156,5 +156,7 @@ bool reserved_next(const struct inventory *inventory, const u32 *functions, u32 
 		   struct reserved_region *piece);
 /* Warns of reserved memory that the firmware's memory map does not keep. */
 void reserved_check(struct inventory *inventory);
+/* The IO-APIC that has interrupt GSI, as far as MADT tells; NULL: none. */
+const struct ioapic_info *inventory_ioapic(const struct inventory *inventory, u32 gsi);
 /* Index of the function at ADDRESS (binary search), or NONE. */
 u32 inventory_find(const struct inventory *inventory, struct pci_address address);

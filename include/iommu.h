@@ -41,6 +41,7 @@ struct msi_message {
 struct interrupt_target {
 	u32 apic_id; /* physical destination */
 	u8 vector;
+	bool level; /* its end is told to the IO-APIC that sent it */
 };
 
 struct iommu_ops {
@@ -156,6 +157,12 @@ bool domain_detach_group(struct iommu *iommu, struct dma_domain *domain, u32 gro
  * FIRST. All start as blocked. False: there are none left, or the unit did not answer.
  */
 bool interrupts_alloc(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first);
+/*
+ * An entry for a pin of the IO-APIC that sends with REQUESTER_ID: its number ends with VECTOR. The end of a level
+ * interrupt names the vector that the processor got, and counts for pins that have the same one; AMD-Vi
+ * finds the entry by what the pin has there.
+ */
+bool interrupts_alloc_pin(struct iommu_unit *unit, u16 requester_id, u8 vector, u32 *first);
 bool interrupts_free(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count);
 /* Points entry INDEX at TARGET, or (TARGET NULL) blocks it. Accepted from REQUESTER_ID only. */
 bool interrupts_set(struct iommu_unit *unit, u16 requester_id, u32 index,

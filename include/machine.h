@@ -254,8 +254,13 @@ void partition_mark(struct vcpu *vcpu, u8 value);
 void guest_memory_plan(struct partition *p, const struct inventory *inventory, u64 ecam_base);
 /* Where every guest finds its configuration space: an address that no BAR of this machine has. */
 u64 guest_ecam_base(const struct inventory *inventory);
-/* Masks every pin of a real IO-APIC whose registers are mapped. */
+/*
+ * A real IO-APIC, whose registers are mapped. Masks every pin; sets one's redirection entry (what it has not is
+ * ignored); clears the remote IRR bits of pins whose entries have VECTOR.
+ */
 void ioapic_mask_all(u64 base);
+void ioapic_write_pin(u64 base, u32 pin, u64 entry);
+void ioapic_end(u64 base, u8 vector);
 /* Reads and reports every fault record; a command: reports the last ones again. */
 void faults_drain(void);
 void faults_list(struct partition *unused);

@@ -87,6 +87,7 @@ struct pci_function {
 	u32 class_code; /* base << 16 | sub << 8 | interface */
 	u8 revision;
 	u8 header_type; /* 0 endpoint, 1 bridge, 2 CardBus */
+	u8 interrupt_pin; /* 0: none */
 	bool multifunction; /* flag of function 0, or a sibling was found */
 	u8 pcie_type; /* enum pcie_type */
 	u8 secondary_bus; /* bridges */

@@ -140,7 +140,8 @@ static bool interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 first
 	if (target) {
 		u64 low = target->apic_id & BITS(23, 0), high = target->apic_id >> 24;
 
-		wide.low = AMDVI_IRTE_REMAP_EN | low << AMDVI_IRTE_DESTINATION_SHIFT;
+		wide.low = AMDVI_IRTE_REMAP_EN | (target->level ? AMDVI_IRTE_RQ_EOI : 0) |
+			   low << AMDVI_IRTE_DESTINATION_SHIFT;
 		wide.high = target->vector | high << AMDVI_IRTE128_DESTINATION_HIGH_SHIFT;
 		narrow = (u32)wide.low | (u32)target->vector << AMDVI_IRTE32_VECTOR_SHIFT;
 	}

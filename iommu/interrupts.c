@@ -8,6 +8,7 @@
  */
 
 #define VECTOR_FIRST_LEGAL 16 /* below are exceptions */
+#define VECTORS 256
 #define APIC_ID_NARROW_LIMIT 0xff /* and wide: all ones; broadcasts */
 
 /* Whether COUNT entries from FIRST are a block, and all of it belongs to OWNER (0: they are free). */
@@ -21,19 +22,28 @@ static bool belongs(const struct iommu_unit *unit, const u32 *owners, u32 owner,
 	return good;
 }
 
-bool interrupts_alloc(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first) {
+/* The first free block of those that begin STEP entries apart. */
+static bool take(struct iommu_unit *unit, u16 requester_id, u32 at, u32 step, u32 count,
+		 u32 *first) {
 	u32 *owners = unit->ops->interrupt_owners(unit, requester_id);
-	u32 at = 0;
 
-	while (count && at < unit->ops->interrupts && !belongs(unit, owners, 0, at, count))
-		at += count;
+	while (at < unit->ops->interrupts && !belongs(unit, owners, 0, at, count))
+		at += step;
 	*first = at;
-	if (!count || at >= unit->ops->interrupts ||
+	if (at >= unit->ops->interrupts ||
 	    !unit->ops->interrupt_write(unit, requester_id, at, count, NULL))
 		return false;
 	for (u32 i = 0; i < count; i++)
 		owners[at + i] = requester_id + 1u;
 	return true;
+}
+
+bool interrupts_alloc(struct iommu_unit *unit, u16 requester_id, u32 count, u32 *first) {
+	return count && take(unit, requester_id, 0, count, count, first);
+}
+
+bool interrupts_alloc_pin(struct iommu_unit *unit, u16 requester_id, u8 vector, u32 *first) {
+	return take(unit, requester_id, vector, VECTORS, 1, first);
 }
 
 bool interrupts_free(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count) {

@@ -68,6 +68,12 @@ u64 iommu_pages(const struct iommu *iommu) {
 		if (unit < iommu->unit_count)
 			pages += pages_of(iommu->units[unit].ops->table_bytes);
 	}
+	for (u32 i = 0; i < iommu->inventory->ioapic_count; i++) {
+		u32 unit = iommu->inventory->ioapics[i].unit;
+
+		if (unit < iommu->unit_count)
+			pages += pages_of(iommu->units[unit].ops->table_bytes);
+	}
 	return pages;
 }
 

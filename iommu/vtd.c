@@ -200,7 +200,7 @@ static u32 *vtd_interrupt_owners(struct iommu_unit *unit, u16 requester_id) {
 	return vtd_of(unit)->owners;
 }
 
-/* Edge-triggered, fixed, physical: an IO-APIC pin's own entry says whether it is a level. */
+/* Fixed, physical. */
 static bool vtd_interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 first, u32 count,
 				const struct interrupt_target *target) {
 	struct pair *entries = &vtd_of(unit)->interrupts[first];
@@ -211,8 +211,8 @@ static bool vtd_interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 f
 		forget |= VTD_INV_IEC_INDEX | order << VTD_INV_IEC_IM_SHIFT |
 			  (u64)first << VTD_INV_IEC_IIDX_SHIFT;
 	if (target)
-		low = VTD_IRTE_P | (u64)target->vector << VTD_IRTE_VECTOR_SHIFT |
-		      (u64)target->apic_id << shift;
+		low = VTD_IRTE_P | (target->level ? VTD_IRTE_LEVEL : 0) |
+		      (u64)target->vector << VTD_IRTE_VECTOR_SHIFT | (u64)target->apic_id << shift;
 	for (u32 i = 0; i < count; i++) {
 		__atomic_store_n(&entries[i].high, VTD_IRTE_SVT_RID | requester_id,
 				 __ATOMIC_RELEASE);

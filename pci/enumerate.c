@@ -180,6 +180,7 @@ static void read_header(const struct pci_access *access, struct pci_function *f)
 	if (f->header_type == PCI_HEADER_ENDPOINT) {
 		f->subsystem_vendor = (u16)subsystem;
 		f->subsystem_device = subsystem >> 16;
+		f->interrupt_pin = (u8)config_read(access, f->address, PCI_INTERRUPT_PIN, 1);
 	} else {
 		f->secondary_bus = (u8)config_read(access, f->address, PCI_SECONDARY_BUS, 1);
 		f->subordinate_bus = (u8)config_read(access, f->address, PCI_SUBORDINATE_BUS, 1);

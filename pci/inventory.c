@@ -42,6 +42,18 @@ u32 inventory_find(const struct inventory *inventory, struct pci_address address
 	return NONE;
 }
 
+const struct ioapic_info *inventory_ioapic(const struct inventory *inventory, u32 gsi) {
+	const struct ioapic_info *best = NULL;
+
+	for (u32 i = 0; i < inventory->ioapic_count; i++) {
+		const struct ioapic_info *ioapic = &inventory->ioapics[i];
+
+		if (ioapic->gsi_base <= gsi && (!best || ioapic->gsi_base > best->gsi_base))
+			best = ioapic;
+	}
+	return best;
+}
+
 char *pci_text(char *text, struct pci_address address) {
 	return text_format(text, PCI_TEXT_SIZE, "%04x:%02x:%02x.%u", address.segment, address.bus,
 			   pci_device(address), pci_function_number(address));

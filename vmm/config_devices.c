@@ -112,6 +112,27 @@ bool read_device(const struct entry *e) {
 	return true;
 }
 
+bool read_intx(const struct entry *e) {
+	struct config *config = e->config;
+	struct pci_address address;
+	u64 gsi;
+
+	if (!value_scan(value_address(e->value, &address), " N$", &(u64){INTERRUPT_LINES - 1},
+			&gsi))
+		return false;
+	u32 function = inventory_find(config->inventory, address);
+	struct interrupt_line *line = &config->plan->lines[function];
+
+	if (function == NONE)
+		config_report(config, e->at, DEVICE_UNKNOWN, SHOWN(e->value), "", "");
+	else if (line->plan)
+		config_report(config, e->at, INTX_REFUSED, ADDRESS(address), (u32)gsi,
+			      "a line above names it already");
+	else
+		*line = (struct interrupt_line){config->partition, (u32)gsi, e->at};
+	return true;
+}
+
 bool read_trust(const struct entry *e) {
 	struct config *config = e->config;
 	struct config_preview *preview = &config->plan->preview;
@@ -247,6 +268,27 @@ static const char *why_not_remapped(const struct inventory *inventory, char *tex
 	return "firmware's DMAR table says that units cannot remap interrupts";
 }
 
+/* Whoever holds a line that others use holds them up. */
+static void check_line(struct config *config, u32 function) {
+	const struct inventory *inventory = config->inventory;
+	const struct interrupt_line *lines = config->plan->lines, *line = &lines[function];
+	const char *why = config->owners[function].plan != line->plan ? "it is not this partition's"
+			  : !inventory->functions[function].interrupt_pin
+				  ? "it has no interrupt pin"
+			  : inventory->ioapic_count && !inventory_ioapic(inventory, line->gsi)
+				  ? "no IO-APIC of this machine has that line"
+				  : NULL;
+
+	if (why)
+		config_report(config, line->at, INTX_REFUSED, NAME(config, function), line->gsi,
+			      why);
+	for (u32 i = 0; i < function; i++)
+		if (lines[i].plan && lines[i].plan != line->plan && lines[i].gsi == line->gsi)
+			config_report(config, line->at, INTX_SHARED, NAME(config, function),
+				      line->gsi, NAME(config, i), lines[i].plan->name,
+				      lines[i].at.line);
+}
+
 void config_check_devices(struct config *config) {
 	const struct inventory *inventory = config->inventory;
 	struct place at = config->first_device;
@@ -258,6 +300,8 @@ void config_check_devices(struct config *config) {
 		config_check_reserved(config, &plan->partitions[p]);
 	}
 	for (u32 i = 0; i < inventory->function_count; i++) {
+		if (plan->lines[i].plan)
+			check_line(config, i);
 		if (!config->owners[i].plan)
 			continue;
 		config_check_registers(config, i);

@@ -99,6 +99,7 @@ u32 value_find(const char *word, const char *const *words);
 bool read_trust(const struct entry *entry);
 bool read_sriov(const struct entry *entry);
 bool read_device(const struct entry *entry);
+bool read_intx(const struct entry *entry);
 /* The rules about all functions together. */
 void config_check_devices(struct config *config);
 

@@ -166,6 +166,7 @@ static const struct key keys[] = {
 	{"cmdline", SECTION_PARTITION, ONCE, read_text, "at most 2047 bytes of text", "console=ttyS0", TARGET(partition_plan, cmdline), .most = 2047 /* what Linux keeps of it */},
 	{"device", SECTION_PARTITION, SEVERAL, read_device, SELECTOR, "0000:01:00.0", .words = NULL},
 	{"group", SECTION_PARTITION, SEVERAL, read_device, SELECTOR, "0000:01:00.0", .words = NULL},
+	{"intx", SECTION_PARTITION, SEVERAL, read_intx, "a function's address and the number of its interrupt line", "0000:05:01.0 20", .words = NULL},
 	{"restart", SECTION_PARTITION, ONCE, read_word, "never, on-failure or always", "never", TARGET(partition_plan, restart), restarts},
 	{"on-fault", SECTION_PARTITION, ONCE, read_word, "report or stop", "report", TARGET(partition_plan, on_fault), fault_policies},
 	{"console", SECTION_HYPERVISOR, ONCE, read_console, "com1 to com4, a port such as 0x2f8, or none", "com1", .words = NULL},

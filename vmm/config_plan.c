@@ -66,6 +66,7 @@ bool config_plan(const char *text, size_t length, const struct inventory *invent
 	plan->partitions = config_alloc(&config, PARTITIONS_MAX, sizeof(*plan->partitions));
 	config.cpus = config_alloc(&config, CPU_INDEX_LIMIT, sizeof(*config.cpus));
 	config.cpu_owners = config_alloc(&config, CPU_INDEX_LIMIT, sizeof(struct owner));
+	plan->lines = config_alloc(&config, inventory->function_count, sizeof(*plan->lines));
 	config.owners = config_alloc(&config, inventory->function_count, sizeof(struct owner));
 	if (!config.exhausted)
 		config_parse(&config, text, length);

@@ -69,7 +69,9 @@ bool vpci_interrupt_route(const struct vpci_function *f, u32 index, u64 address,
 				     ? id >> 4 == destination >> 4 && destination & BIT(id & 0xf)
 				     : id == destination;
 
-		if (match && set_entry(f, index, &(struct interrupt_target){id, data & MSI_VECTOR}))
+		if (match && set_entry(f, index,
+				       &(struct interrupt_target){.apic_id = id,
+								  .vector = data & MSI_VECTOR}))
 			return true;
 	}
 	set_entry(f, index, NULL);
@@ -95,11 +97,10 @@ void ioapic_deliver(struct virtual_ioapic *ioapic, u32 destination, bool logical
 	struct partition *p = container_of(ioapic, struct partition, ioapic);
 
 	for (u32 i = 0; i < p->vcpu_count; i++) {
-		u32 id = p->vcpus[i].cpu->apic_id;
-		bool match = logical ? id < 16 && destination & BIT(id) : destination == id;
+		const struct vcpu *to = &p->vcpus[i];
 
-		if (match && p->vcpus[i].mode == VCPU_RUNNING) {
-			cpu_send_vector(id, vector);
+		if (is_destination(to, destination, logical) && to->mode == VCPU_RUNNING) {
+			cpu_send_vector(to->cpu->apic_id, vector);
 			if (lowest)
 				return;
 		}

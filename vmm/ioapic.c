@@ -22,27 +22,43 @@ enum ioapic_register { IOAPICID = 0x00, IOAPICVER = 0x01, IOREDTBL = 0x10 };
 #define REDIRECTION_WRITABLE (BITS(63, 56) | BITS(16, 15) | BIT(13) | BITS(11, 0))
 #define VECTOR_FIRST 16 /* lower ones are no interrupts to a local APIC */
 
-void ioapic_reset(struct virtual_ioapic *ioapic) {
-	*ioapic = (struct virtual_ioapic){0};
-	for (u32 pin = 0; pin < VIRTUAL_IOAPIC_PINS; pin++)
-		ioapic->redirection[pin] = REDIRECTION_MASKED;
+static bool is_pci(u32 pin) {
+	return pin >= VIRTUAL_IOAPIC_PCI && pin < VIRTUAL_IOAPIC_PCI + VIRTUAL_PCI_PINS;
 }
 
-/*
- * Only interrupts with a vector are sent: SMI, NMI, INIT and ExtINT have no source here. The pin's
- * polarity is taken as asserted or not by whoever drives it, whatever the entry says.
- */
+/* Only interrupts with a vector are sent: SMI, NMI, INIT and ExtINT have no source here. */
+static bool is_sent(u64 entry) {
+	return !(entry & REDIRECTION_MASKED) && (u8)entry >= VECTOR_FIRST &&
+	       REDIRECTION_DELIVERY(entry) <= DELIVERY_LOWEST;
+}
+
+/* Whatever the guest says of a pin of PCI, it is a level. */
+static void route(struct virtual_ioapic *ioapic, u32 pin) {
+	u64 entry = ioapic->redirection[pin];
+
+	ioapic_route(ioapic, pin, (u32)(entry >> REDIRECTION_DESTINATION_SHIFT),
+		     entry & REDIRECTION_LOGICAL, is_sent(entry) ? (u8)entry : 0);
+}
+
+void ioapic_reset(struct virtual_ioapic *ioapic) {
+	*ioapic = (struct virtual_ioapic){0};
+	for (u32 pin = 0; pin < VIRTUAL_IOAPIC_PINS; pin++) {
+		ioapic->redirection[pin] = REDIRECTION_MASKED;
+		if (is_pci(pin))
+			route(ioapic, pin);
+	}
+}
+
+/* The pin's polarity is taken as asserted or not by whoever drives it, whatever the entry says. */
 static void send(struct virtual_ioapic *ioapic, u32 pin) {
 	u64 entry = ioapic->redirection[pin];
-	u8 vector = entry & REDIRECTION_VECTOR;
 
-	if ((entry & (REDIRECTION_MASKED | REDIRECTION_REMOTE_IRR)) || vector < VECTOR_FIRST ||
-	    REDIRECTION_DELIVERY(entry) > DELIVERY_LOWEST)
+	if (entry & REDIRECTION_REMOTE_IRR || !is_sent(entry))
 		return;
 	if (entry & REDIRECTION_LEVEL)
 		ioapic->redirection[pin] |= REDIRECTION_REMOTE_IRR;
 	ioapic_deliver(ioapic, entry >> REDIRECTION_DESTINATION_SHIFT, entry & REDIRECTION_LOGICAL,
-		       vector, REDIRECTION_DELIVERY(entry) == DELIVERY_LOWEST);
+		       (u8)entry, REDIRECTION_DELIVERY(entry) == DELIVERY_LOWEST);
 }
 
 /*
@@ -67,7 +83,9 @@ static void set_redirection(struct virtual_ioapic *ioapic, u32 pin, u64 entry) {
 	if ((entry & REDIRECTION_LEVEL) && !(entry & REDIRECTION_MASKED))
 		entry |= pending;
 	ioapic->redirection[pin] = entry;
-	if ((entry & REDIRECTION_LEVEL) && ioapic->pin_level[pin])
+	if (is_pci(pin))
+		route(ioapic, pin);
+	else if ((entry & REDIRECTION_LEVEL) && ioapic->pin_level[pin])
 		send(ioapic, pin);
 }
 
@@ -75,7 +93,11 @@ static void end_of_interrupt(struct virtual_ioapic *ioapic, u8 vector) {
 	for (u32 pin = 0; pin < VIRTUAL_IOAPIC_PINS; pin++) {
 		u64 *entry = &ioapic->redirection[pin];
 
-		if (!(*entry & REDIRECTION_REMOTE_IRR) || (*entry & REDIRECTION_VECTOR) != vector)
+		if ((*entry & REDIRECTION_VECTOR) != vector)
+			continue;
+		if (is_pci(pin))
+			ioapic_rearm(ioapic, pin);
+		if (!(*entry & REDIRECTION_REMOTE_IRR))
 			continue;
 		*entry &= ~REDIRECTION_REMOTE_IRR;
 		if (ioapic->pin_level[pin])

@@ -111,6 +111,7 @@ static bool is_wanted_again(const struct partition *p) {
 void partition_finish(struct partition *p) {
 	spin_lock(&p->lock);
 	vpci_reset(&p->vpci);
+	ioapic_reset(&p->ioapic);
 	spin_unlock(&p->lock);
 	give_interrupts_back(p);
 	give_groups_back(p);

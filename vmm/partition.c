@@ -88,6 +88,15 @@ static bool create_nested(struct partition *p) {
 				boot.vcpu_ops->nested_leaf_level());
 }
 
+static void show_pins(struct partition *p) {
+	for (u32 i = 0; i < p->vpci.function_count; i++) {
+		const struct interrupt_line *line = &boot.plan.lines[p->plan->functions[i]];
+
+		if (line->plan == p->plan)
+			vpci_show_pin(&p->vpci.functions[i], line->gsi);
+	}
+}
+
 static bool create(struct partition *p, const struct partition_plan *plan, u32 index) {
 	struct arena *arena = &p->state_arena;
 	u64 pages = state_pages(plan);
@@ -100,11 +109,14 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 		return false;
 
 	guest_memory_plan(p, &boot.inventory, machine.ecam_base);
-	return collect_groups(p, arena) && create_nested(p) && create_domain(p) &&
-	       guest_memory_map(p) && create_vcpus(p, arena) &&
-	       vpci_init(&p->vpci, boot.config, &boot.inventory, plan->functions,
-			 plan->function_count, machine.ecam_base, arena) &&
-	       map_trapped_registers(p);
+	if (!collect_groups(p, arena) || !create_nested(p) || !create_domain(p) ||
+	    !guest_memory_map(p) || !create_vcpus(p, arena) ||
+	    !vpci_init(&p->vpci, boot.config, &boot.inventory, plan->functions,
+		       plan->function_count, machine.ecam_base, arena) ||
+	    !map_trapped_registers(p))
+		return false;
+	show_pins(p);
+	return true;
 }
 
 /* A processor that did not start: the others see the stop and finish the partition. */

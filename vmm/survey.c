@@ -99,8 +99,8 @@ static void print_assignable(const struct inventory *inventory, u32 index, struc
 				   ADDRESS(f->address), device_kind(f)->name,
 				   reset_method_name(pci_reset_method(inventory, member)),
 				   f->msi || f->msix ? ""
-						     : ", interrupts by pin only, which a "
-						       "partition does not get");
+						     : ", interrupts by pin only, which needs "
+						       "an `intx` line");
 	}
 }
 

@@ -40,6 +40,7 @@ bool vpci_init(struct vpci *vpci, const struct pci_access *config,
 
 		f->vpci = vpci;
 		f->function = functions[vpci->function_count];
+		f->gsi = NONE;
 		if (f->function >= inventory->function_count)
 			return false;
 		f->info = &inventory->functions[f->function];

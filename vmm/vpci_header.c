@@ -33,7 +33,7 @@ static const struct vpci_register header[PCI_CAPABILITY_FIRST / 4] = {
 	[PCI_ROM / 4] = {.hidden = ALL_BITS},
 	[PCI_CAPABILITIES / 4] = {.hidden = ALL_BITS},
 	[PCI_CAPABILITIES / 4 + 1] = {.hidden = ALL_BITS},
-	/* no pin: legacy interrupts are not offered */
+	/* no pin, unless the file tells where it leads to */
 	[PCI_INTERRUPT_LINE / 4] = {.hidden = INTERRUPT_PIN,
 				    .writable = INTERRUPT_LINE,
 				    .initial = INTERRUPT_LINE},
@@ -64,6 +64,12 @@ static void bar_init(struct vpci_function *f, u32 index) {
 	if (from->is_64bit)
 		reg[1] = (struct vpci_register){ALL_BITS, writable >> 32, from->base >> 32,
 						.write = header_write};
+}
+
+void vpci_show_pin(struct vpci_function *f, u32 gsi) {
+	f->gsi = gsi;
+	f->registers[PCI_INTERRUPT_LINE / 4].initial |= (1 + gsi % VIRTUAL_PCI_PINS) << 8;
+	f->registers[PCI_COMMAND / 4].hidden &= ~UPPER(PCI_STATUS_INTX);
 }
 
 void vpci_header_init(struct vpci_function *f) {
@@ -142,14 +148,17 @@ static void update_mappings(struct vpci *vpci, bool may_map) {
 }
 
 void vpci_follow(struct vpci_function *f) {
-	u32 passed = vpci_command(f) & (PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
+	u32 command = vpci_command(f);
+	u32 passed = command & (PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
 	u32 kept = vpci_device_read(f, PCI_COMMAND, 2) & COMMAND_FIRMWARE;
+	bool silent = f->gsi == NONE || !passed || command & PCI_COMMAND_INTX_DISABLE;
 
 	for (u32 i = 0; i < PCI_BARS; i++)
 		f->bars[i].guest = f->bars[i].size ? bar_address(f, i) : 0;
 	/* The guest must not reach registers that do not answer. */
 	update_mappings(f->vpci, false);
-	vpci_device_write(f, PCI_COMMAND, 2, kept | PCI_COMMAND_INTX_DISABLE | passed);
+	vpci_device_write(f, PCI_COMMAND, 2,
+			  kept | (silent ? PCI_COMMAND_INTX_DISABLE : 0) | passed);
 	update_mappings(f->vpci, true);
 	vpci_interrupts_update(f);
 }

@@ -219,8 +219,8 @@ static bool remap(struct amdvi_model *model, enum view view, u16 requester, u32 
 	if ((entry[2] >> 60 & 3) != 2 || index >= 1u << (entry[2] >> 1 & 15))
 		return false;
 	interrupt_entry(model, view, requester, entry[2], index, &low, &high);
-	/* RemapEn; everything else that has control bits must be zero: fixed, physical, no guest. */
-	if (!(low & 1) || (low & 0xfe))
+	/* RemapEn, and RqEoi at will; everything else that has control bits must be zero: fixed, physical, no guest. */
+	if (!(low & 1) || (low & 0xde))
 		return false;
 	if (!(*reg(model, CONTROL) & WIDE_ENTRIES)) {
 		*apic_id = low >> 8 & 0xff;

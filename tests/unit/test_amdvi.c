@@ -615,6 +615,34 @@ static void after_an_illegal_command_the_ring_is_restarted(void **state) {
 
 /* ---- interrupts ---- */
 
+/* What a pin sends ends with its vector, and its end is asked for. */
+static void pins_of_the_ioapic(void **state) {
+	struct interrupt_target target = {.apic_id = 3, .vector = 0x51, .level = true};
+	u32 seen, index[3];
+	u8 vector;
+
+	(void)state;
+	assert_true(interrupts_alloc_pin(&unit, DISK, 0x51, &index[0]));
+	assert_true(interrupts_alloc_pin(&unit, DISK, 0x51, &index[1]));
+	assert_int_equal(index[0], 0x51);
+	assert_int_equal(index[1], 0x151);
+	assert_false(interrupts_alloc_pin(&unit, DISK, 0x51, &index[2]));
+	assert_true(interrupts_set(&unit, DISK, index[1], &target));
+	assert_true(amdvi_model_interrupt(&model, DISK, 0x151, &seen, &vector));
+	assert_int_equal(seen, 3);
+	assert_int_equal(vector, 0x51);
+	assert_false(amdvi_model_interrupt(&model, DISK, 0x51, &seen, &vector));
+	assert_true(((struct pair *)(uintptr_t)(amdvi_of(&unit)->devices[DISK].interrupt.low &
+						0xfffffffffffc0))[index[1]]
+			    .low &
+		    BIT(5));
+	target.vector = 15;
+	assert_false(interrupts_set(&unit, DISK, index[1], &target));
+	assert_true(interrupts_free(&unit, DISK, index[0], 1));
+	assert_true(interrupts_alloc_pin(&unit, DISK, 0x51, &index[2]));
+	assert_int_equal(index[2], 0x51);
+}
+
 static void check_interrupts(u32 apic_id, u32 other) {
 	struct interrupt_target target = {.apic_id = apic_id, .vector = 0x51};
 	struct dma_domain domain;
@@ -927,6 +955,7 @@ int main(void) {
 				       start_all),
 		cmocka_unit_test_setup(after_an_illegal_command_the_ring_is_restarted, start_all),
 		cmocka_unit_test_setup(interrupts_with_entries_of_128_bits, start_all),
+		cmocka_unit_test_setup(pins_of_the_ioapic, start_all),
 		cmocka_unit_test_setup(interrupts_with_entries_of_32_bits, start_all),
 		cmocka_unit_test_setup(interrupts_with_wide_entries_and_narrow_destinations,
 				       start_all),

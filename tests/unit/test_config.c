@@ -711,6 +711,45 @@ static void who_has_a_physical_function_has_its_virtual_ones(void **state) {
 	expect(m, PARTITION "device = 0000:01:00.0\n", "sriov-owner@5:10");
 }
 
+/* The machine's one IO-APIC begins with interrupt 16. */
+static void interrupt_lines_are_told_once_and_not_shared(void **state) {
+	struct machine *m = *state;
+	struct ioapic_info ioapic = {.id = 1, .gsi_base = 16};
+
+	m->inventory.ioapics = &ioapic;
+	m->inventory.ioapic_count = 1;
+	m->functions[NETWORK].interrupt_pin = m->functions[TWIN_0].interrupt_pin = 1;
+	expect(m, PARTITION "intx = 0000:01:00.0 20\ndevice = 0000:01:00.0\n", "");
+	assert_ptr_equal(m->plan.lines[NETWORK].plan, &m->plan.partitions[0]);
+	assert_int_equal(m->plan.lines[NETWORK].gsi, 20);
+	assert_null(m->plan.lines[TWIN_0].plan);
+	expect(m,
+	       PARTITION "group = 0000:02:00.0\ndevice = 0000:01:00.0\nintx = 0000:01:00.0 20\n"
+			 "intx = 0000:02:00.0 0x14\n",
+	       "");
+	expect(m,
+	       PARTITION "device = 0000:01:00.0\nintx = 0000:01:00.0 20\n" SECOND
+			 "group = 0000:02:00.0\nintx = 0000:02:00.0 20\n",
+	       "intx-shared@12:8");
+	assert_non_null(strstr(print(m), "0000:02:00.0 interrupts by line 20, and so does "
+					 "0000:01:00.0 of partition \"a\" (line 6)"));
+	expect(m, PARTITION "intx = 0000:01:00.0 20\n", "intx-refused@5:8");
+	assert_non_null(strstr(print(m), "because it is not this partition's"));
+	expect(m, PARTITION "device = 0000:01:00.0\n" SECOND "intx = 0000:01:00.0 20\n",
+	       "intx-refused@10:8");
+	expect(m, PARTITION "device = 0000:00:1f.2\nintx = 0000:00:1f.2 20\n", "intx-refused@6:8");
+	assert_non_null(strstr(print(m), "because it has no interrupt pin"));
+	expect(m, PARTITION "device = 0000:01:00.0\nintx = 0000:01:00.0 15\n", "intx-refused@6:8");
+	assert_non_null(strstr(print(m), "because no IO-APIC of this machine has that line"));
+	expect(m,
+	       PARTITION "device = 0000:01:00.0\nintx = 0000:01:00.0 20\nintx = 0000:01:00.0 21\n",
+	       "intx-refused@7:8");
+	expect(m, PARTITION "intx = 0000:0a:00.0 20\n", "device-unknown@5:8");
+	expect(m, PARTITION "intx = 0000:01:00.0 256\n", "value-malformed@5:8");
+	expect(m, PARTITION "intx = 0000:01:00.0\n", "value-malformed@5:8");
+	expect(m, PARTITION "intx = 20\n", "value-malformed@5:8");
+}
+
 static void requests_are_read_before_the_plan(void **state) {
 	static const char text[] =
 		"[hypervisor]\nsriov = 0000:01:00.0 4\nsriov = bad 1\n"
@@ -881,6 +920,7 @@ int main(void) {
 		TEST(trust_errors),
 		TEST(virtual_functions_are_asked_for),
 		TEST(who_has_a_physical_function_has_its_virtual_ones),
+		TEST(interrupt_lines_are_told_once_and_not_shared),
 		TEST(requests_are_read_before_the_plan),
 		TEST(trusts_are_read_before_the_plan),
 		TEST(all_errors_come_in_the_order_of_the_file),

@@ -22,10 +22,28 @@ void ioapic_deliver(struct virtual_ioapic *from, u32 destination, bool logical, 
 	last_lowest = lowest;
 }
 
+static u32 routed_pin, routed_destination, rearmed_pin, routes, rearms;
+static u8 routed_vector;
+
+void ioapic_route(struct virtual_ioapic *from, u32 pin, u32 destination, bool logical, u8 vector) {
+	(void)from;
+	(void)logical;
+	routes++;
+	routed_pin = pin;
+	routed_destination = destination;
+	routed_vector = vector;
+}
+
+void ioapic_rearm(struct virtual_ioapic *from, u32 pin) {
+	(void)from;
+	rearms++;
+	rearmed_pin = pin;
+}
+
 static int fresh(void **unused) {
 	(void)unused;
 	ioapic_reset(&ioapic);
-	sent = 0;
+	sent = routes = rearms = 0;
 	return 0;
 }
 
@@ -83,11 +101,11 @@ static void an_edge_is_sent_once(void **unused) {
 }
 
 static void a_level_waits_for_its_end(void **unused) {
-	const u32 low = 0x10 + 2 * 16;
+	const u32 low = 0x10 + 2 * 20;
 
 	(void)unused;
 	set(low, 0x00018041);
-	ioapic_set_pin(&ioapic, 16, true);
+	ioapic_set_pin(&ioapic, 20, true);
 	assert_int_equal(sent, 0);
 	set(low, 0x00008041);
 	assert_int_equal(sent, 1);
@@ -98,10 +116,40 @@ static void a_level_waits_for_its_end(void **unused) {
 	assert_int_equal(sent, 1);
 	ioapic_write(&ioapic, 0x40, 0x41);
 	assert_int_equal(sent, 2);
-	ioapic_set_pin(&ioapic, 16, false);
+	ioapic_set_pin(&ioapic, 20, false);
 	assert_int_equal(get(low), 0x00008041);
-	ioapic_set_pin(&ioapic, 16, true);
+	ioapic_set_pin(&ioapic, 20, true);
 	assert_int_equal(sent, 3);
+}
+
+static void pins_of_pci_are_routed(void **unused) {
+	(void)unused;
+	for (u32 pin = 15; pin <= 20; pin++) {
+		routes = rearms = 0;
+		set(0x11 + 2 * pin, 0x03000000);
+		set(0x10 + 2 * pin, 0x0000a041);
+		assert_int_equal(routes, pin >= 16 && pin < 20 ? 2 : 0);
+		if (!routes)
+			continue;
+		assert_int_equal(routed_pin, pin);
+		assert_int_equal(routed_destination, 3);
+		assert_int_equal(routed_vector, 0x41);
+		ioapic_write(&ioapic, 0x40, 0x40);
+		assert_int_equal(rearms, 0);
+		ioapic_write(&ioapic, 0x40, 0x41);
+		assert_int_equal(rearms, 1);
+		assert_int_equal(rearmed_pin, pin);
+		set(0x10 + 2 * pin, 0x0001a041);
+		assert_int_equal(routed_vector, 0);
+		set(0x10 + 2 * pin, 0x0000a00f);
+		assert_int_equal(routed_vector, 0);
+		set(0x10 + 2 * pin, 0x0000a441); /* NMI */
+		assert_int_equal(routed_vector, 0);
+		set(0x10 + 2 * pin, 0x0001a042);
+	}
+	ioapic_reset(&ioapic);
+	assert_int_equal(routed_vector, 0);
+	assert_int_equal(sent, 0);
 }
 
 static void only_real_vectors_are_sent(void **unused) {
@@ -121,6 +169,7 @@ int main(void) {
 		cmocka_unit_test_setup(registers_read_as_those_of_real_parts, fresh),
 		cmocka_unit_test_setup(an_edge_is_sent_once, fresh),
 		cmocka_unit_test_setup(a_level_waits_for_its_end, fresh),
+		cmocka_unit_test_setup(pins_of_pci_are_routed, fresh),
 		cmocka_unit_test_setup(only_real_vectors_are_sent, fresh),
 	};
 

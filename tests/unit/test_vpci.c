@@ -149,6 +149,29 @@ static void test_command(void **state) {
 	assert_int_equal(get(0, 4, 2), 0x404);
 }
 
+/* Shown where the file says what it leads to; the device asserts it when the guest lets it. */
+static void test_interrupt_pin(void **state) {
+	(void)state;
+	vpci_show_pin(&m.vpci.functions[2], 22);
+	vpci_reset(&m.vpci);
+	assert_int_equal(get(0, 0x3d, 1), 0);
+	assert_int_equal(get(2, 0x3d, 1), 3);
+	assert_int_equal(real(2, 4, 2), 0x400);
+	m.pins[2] = true;
+	set(2, 4, 2, DECODE);
+	assert_int_equal(real(2, 4, 2), DECODE);
+	model_put(&m.functions[2], 6, 2, 0x18);
+	assert_int_equal(get(2, 6, 2), 0x18);
+	set(2, 4, 2, DECODE | 0x400);
+	assert_int_equal(real(2, 4, 2), DECODE | 0x400);
+	set(2, 4, 2, MASTER);
+	assert_int_equal(real(2, 4, 2), MASTER);
+	set(2, 0x3c, 4, 0xffff);
+	assert_int_equal(get(2, 0x3c, 4) & 0xffff, 0x03ff);
+	vpci_reset(&m.vpci);
+	assert_int_equal(real(2, 4, 2), 0x400);
+}
+
 static void test_bar_sizes(void **state) {
 	(void)state;
 	assert_int_equal(get(0, 0x10, 4), 0x00000004);
@@ -639,6 +662,7 @@ int main(void) {
 		TEST(test_ways_to_config),
 		TEST(test_header),
 		TEST(test_command),
+		TEST(test_interrupt_pin),
 		TEST(test_bar_sizes),
 		TEST(test_mapping_follows_decode),
 		TEST(test_moves),

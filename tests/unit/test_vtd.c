@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../../iommu/vtd.h"
 #include "iommu.h"
 #include "unit_memory.h"
 #include "vtd_model.h"
@@ -769,6 +770,27 @@ static void interrupts_reach_their_target_from_their_owner_only(void **state) {
 	assert_false(interrupts_set(&unit, 0x100, first, &target));
 }
 
+/* A pin's entry is a level, and ends with its vector, whatever else is in the table. */
+static void pins_of_the_ioapic(void **state) {
+	const struct interrupt_target target = {.apic_id = 5, .vector = 0x31, .level = true};
+	struct model_interrupt got = {0};
+	u32 others, first;
+
+	(void)state;
+	start(0, 0);
+	assert_true(interrupts_alloc(&unit, 0x100, 64, &others));
+	assert_true(interrupts_alloc_pin(&unit, 0xff00, 0x31, &first));
+	assert_int_equal(first, 0x131);
+	assert_true(interrupts_set(&unit, 0xff00, first, &target));
+	assert_true(((struct pair *)((struct vtd *)unit.memory)->interrupts)[first].low & BIT(4));
+	struct msi_message m = unit.ops->message(&unit, first);
+
+	assert_int_equal(model_message(0xff00, m.address, m.data, &got), 0);
+	assert_int_equal(got.vector, 0x31);
+	assert_int_equal(got.destination, 5);
+	assert_int_equal(model_message(0x100, m.address, m.data, &got), WRONG_REQUESTER);
+}
+
 static void freed_entries_are_blocked_for_their_next_owner(void **state) {
 	const struct interrupt_target target = {.apic_id = 1, .vector = 0x60};
 	struct model_interrupt got;
@@ -1043,6 +1065,7 @@ int main(void) {
 		cmocka_unit_test(a_queue_that_stalls_is_started_again),
 		cmocka_unit_test(a_dead_queue_fails_and_may_come_back),
 		cmocka_unit_test(a_queue_that_was_stuck_works_when_it_comes_back),
+		cmocka_unit_test(pins_of_the_ioapic),
 		cmocka_unit_test(interrupts_reach_their_target_from_their_owner_only),
 		cmocka_unit_test(freed_entries_are_blocked_for_their_next_owner),
 		cmocka_unit_test(blocks_are_aligned_and_run_out),

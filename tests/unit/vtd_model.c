@@ -391,7 +391,7 @@ static u8 remap(enum view view, u16 requester_id, u64 address, u32 data, u32 *in
 	if ((entry.high >> 18 & 3) != 1 || (entry.high >> 16 & 3) ||
 	    (u16)entry.high != requester_id)
 		return 0x26;
-	REQUIRE(!(entry.low & 0xfe), "interrupt entry: not edge, fixed, physical");
+	REQUIRE(!(entry.low & 0xee), "interrupt entry: not fixed, physical");
 	to->vector = (u8)(entry.low >> 16);
 	to->destination = (u32)(entry.low >> 32);
 	if (!(model.interrupts & BIT(11))) {

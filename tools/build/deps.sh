@@ -56,17 +56,20 @@ else
 	mv "$build/qemu/.wrapper" "$build/qemu/qemu-system-x86_64"
 fi
 
-# The guests' kernel: Debian's stock 6.12.
-if [ ! -e "$build/kernel/.complete" ]; then
-	echo "deps: unpacking the guests' kernel into $build/kernel"
-	case $(. /etc/os-release; echo "$VERSION_CODENAME") in
-	bookworm) suite=bookworm-backports ;;
-	*) suite=trixie ;;
-	esac
+# The guests' kernel, Debian's stock 6.12: with the drivers of the demonstration, and with those of all kinds of devices.
+kernel() { # DEST MODULE...
+	local dest=$1 suite=trixie
+	shift
+	[ ! -e "$dest/.complete" ] || return 0
+	echo "deps: unpacking the guests' kernel into $dest"
+	[ "$(. /etc/os-release; echo "$VERSION_CODENAME")" != bookworm ] || suite=bookworm-backports
 	"$here/get-debs.sh" --only '^linux-image-6\.12' "$build/kernel.debs" $suite linux-image-amd64
-	"$here/unpack-kernel.py" "$build/kernel.debs" "$build/kernel" nvme e1000e
-	rm -rf "$build/kernel.debs"
-fi
+	"$here/unpack-kernel.py" "$build/kernel.debs" "$dest" "$@"
+}
+kernel "$build/kernel" nvme e1000e
+kernel "$build/kernel-devices" igb igbvf xhci_pci usb_storage ahci sd_mod virtio_blk virtio_net \
+	snd_hda_codec_generic snd_hda_intel e1000
+rm -rf "$build/kernel.debs"
 
 # Bochs emulates VT-x. What it tests can wait; a suite that has gone must not hold everything up. 3.0 is Debian 13's;
 # Debian 12's 2.7 runs the same guests, slower; 3.1, of the coming release, is a second opinion.

@@ -3,7 +3,7 @@
 """make-initrd.py OUT WORK MODULES GUEST
 make-initrd.py OUT --init PROGRAM MODULES
 
-The guests' initramfs: busybox, WORK as /bin/work, the folder MODULES as /modules, and GUEST/init and
+The guests' initramfs: busybox, WORK as /bin/work, the folder MODULES as /modules, and GUEST/init and (if it is there)
 GUEST/udhcpc at the root. With --init: one static program as /init, and MODULES. Written here and not
 by cpio, so that device nodes need no root and the same input gives the same bytes.
 """
@@ -41,7 +41,8 @@ def guest_files(archive, work, modules, guest):
     archive.add("bin/busybox", FILE, busybox.read_bytes())
     archive.add("bin/work", FILE, work.read_bytes())
     for name in ("init", "udhcpc"):
-        archive.add(name, FILE, (guest / name).read_bytes())
+        if (guest / name).exists():
+            archive.add(name, FILE, (guest / name).read_bytes())
 
 
 def main():

@@ -57,6 +57,7 @@ struct model {
 	u64 waited;
 	u64 reset_time; /* milliseconds for which a function does not answer after its reset */
 	u32 mappings_max;
+	bool pins[MODEL_FUNCTIONS]; /* may be asserted */
 	bool bars_stick; /* after a reset BARs do not take values */
 	u8 memory[256 * 1024];
 };
@@ -308,7 +309,8 @@ void vpci_registers(const struct vpci_function *f, u64 host, u8 width, bool writ
 
 bool vpci_interrupt_route(const struct vpci_function *f, u32 index, u64 address, u32 data) {
 	struct model_function *to = &model_of(f->vpci)->functions[f->function];
-	struct interrupt_target target = {(u32)(address >> 12 & 0xff), (u8)data};
+	struct interrupt_target target = {.apic_id = (u32)(address >> 12 & 0xff),
+					  .vector = (u8)data};
 
 	MODEL_CHECK(index < f->entry_count);
 	to->routed[index] =
@@ -513,7 +515,9 @@ static inline void model_check(struct model *m) {
 			continue;
 		}
 		/* a virtual function has neither port decoding, nor an INTx to switch off, nor BARs */
-		MODEL_CHECK((model_get(f, 4, 2) & 0x0401) == (info->physical == NONE ? 0x0400 : 0));
+		MODEL_CHECK(!(model_get(f, 4, 2) & 0x0001));
+		MODEL_CHECK(m->pins[i] ||
+			    (model_get(f, 4, 2) & 0x0400) == (info->physical == NONE ? 0x0400 : 0));
 		for (u32 b = 0; b < PCI_BARS && info->physical == NONE; b++)
 			if (info->bars[b].size && !info->bars[b].io)
 				MODEL_CHECK((model_get(f, 0x10 + b * 4, 4) & ~0xfu) ==

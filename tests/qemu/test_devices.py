@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices of every kind at once, each driven by the stock kernel's own driver, and what they transfer is compared.
+
+One partition has all groups: what it takes to give each away stands in its file. The conventional e1000 behind a PCIe-to-PCI bridge
+knows no messages: it interrupts by a line, and has registers behind ports.
+"""
+import hashlib
+import re
+import subprocess
+
+import pytest
+
+import machine as machines
+from machine import BUILD, DEBUG_EXIT_0, DEBUG_EXIT_PORT, MIB, PAYLOAD_NAME, PayloadServer, known_bytes, root_port
+
+KERNEL = BUILD / "kernel-devices" / "vmlinuz"
+INITRD = BUILD / "guest" / "devices.img"
+WHOLE_RUN = 420  # seconds; about a minute on an idle machine
+DISK = 17 * MIB
+
+CONF = """\
+[hypervisor]
+when-idle = exit:{exit:#x}
+sriov     = 0000:01:00.0 2
+
+[partition all]
+cpus    = 1
+memory  = 512M
+kernel  = vmlinuz
+initrd  = devices.img
+cmdline = "console=ttyS0 quiet bulkhead.port={port} bulkhead.use={use}"
+group   = 0000:01:00.0        # igb, and its virtual functions
+device  = 0000:01:10.0
+device  = 0000:01:10.2
+group   = 0000:02:00.0        # xhci
+group   = 0000:04:01.0        # e1000 behind the bridge
+group   = 0000:00:03.0        # virtio-blk
+group   = 0000:00:06.0        # virtio-net
+group   = 0000:00:07.0        # hda
+group   = 0000:00:1f.2        # ahci, with what else of the chipset can be given away
+intx    = 0000:04:01.0 {line}
+"""
+USES = {"igb": 4, "e1000": 3, "virtio_net": 5}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with PayloadServer(2 * MIB) as one:
+        yield one
+
+
+@pytest.fixture(scope="module", autouse=True)
+def guest():
+    made = subprocess.run(["make", "--no-print-directory", "-s", INITRD.relative_to(machines.ROOT)], cwd=machines.ROOT,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert made.returncode == 0, made.stdout
+
+
+def network(number):
+    return ["-netdev", f"user,id=net{number},net=10.0.{number}.0/24"]
+
+
+def disk(path, name):
+    path.write_bytes(known_bytes(name, DISK))
+    return ["-drive", f"if=none,id={name},file={path},format=raw"]
+
+
+def devices(directory, xhci=""):
+    return [
+        *root_port("rp1", 4), *network(4), "-device", "igb,bus=rp1,netdev=net4,romfile=",
+        *root_port("rp2", 5), *disk(directory / "usb", "usb"), "-device", f"qemu-xhci,id=xhci,bus=rp2{xhci}",
+        "-device", "usb-storage,bus=xhci.0,drive=usb",
+        *root_port("rp3", 8), "-device", "pcie-pci-bridge,id=bridge,bus=rp3",
+        *network(3), "-device", "e1000,bus=bridge,addr=1,netdev=net3,romfile=",
+        *disk(directory / "virtio", "virtio"), "-device", "virtio-blk-pci,drive=virtio,iommu_platform=on,disable-legacy=on,addr=3",
+        *network(5), "-device", "virtio-net-pci,netdev=net5,iommu_platform=on,disable-legacy=on,addr=6,romfile=",
+        "-device", "intel-hda,addr=7", "-device", "hda-duplex,audiodev=none", "-audiodev", "none,id=none",
+        *disk(directory / "ata", "ata"), "-device", "ide-hd,drive=ata,bus=ide.1",
+    ]
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("iommu", ["amd", "intel"])
+def test_every_device_is_driven_by_its_own_driver(iommu, boot, server, tmp_path):
+    conf = CONF.format(exit=DEBUG_EXIT_PORT, port=server.port, line=21, use="igb,igbvf,e1000,virtio-net,virtio-blk,usb,ahci,hda")
+    machine = boot(iommu=iommu, conf=conf, files=[KERNEL, INITRD], devices=devices(tmp_path))
+    assert machine.wait_end(WHOLE_RUN) == DEBUG_EXIT_0, machine.tail()
+    said = {line.partition("work: ")[2] for line in machine.lines(r"^\[all\] work: ")}
+    assert not [line for line in said if line.startswith("failed")]
+    for driver in "igb", "e1000", "virtio_net":
+        assert f"{driver} read {server.sha256}" in said
+    for name, word in ("usb", "usb"), ("virtio", "virtio-blk"), ("ata", "ahci"):
+        content = known_bytes(name, DISK)
+        assert f"{word} read {sha256(content[:4 * MIB])}" in said
+        assert f"{word} written" in said
+        now = (tmp_path / name).read_bytes()
+        assert now == content[:8 * MIB] + content[:MIB] + content[9 * MIB:], "the guest's copy, and nothing else"
