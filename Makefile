@@ -133,7 +133,7 @@ $(BUILD)/gen/config_rules.h: vmm/rules.txt $(TOOLS)/make-rules.py
 	$(Q)$(TOOLS)/make-rules.py $< $@
 
 GENERATED := $(addprefix $(BUILD)/gen/,guest_tables.h guest_cpuid_rows.h guest_msr_rows.h config_rules.h quirk_names.h quirk_rows.h \
-	reasons.h vtd_faults.h amdvi_events.h instructions.h kinds.h \
+	reasons.h vtd_faults.h amdvi_events.h instructions.h kinds.h font.h \
 	$(foreach d,$(DEFINITIONS),$(lastword $(subst :, ,$(d))).h))
 
 $(BUILD)/obj/lib/%.o: EXTRA_CFLAGS = $(LIB_CFLAGS)

@@ -9,6 +9,18 @@ void *firmware_protocol(EFI_HANDLE handle, EFI_GUID guid) {
 	return handle && !EFI_ERROR(firmware.services->HandleProtocol(handle, &guid, &interface)) ? interface : NULL;
 }
 
+void firmware_each(EFI_GUID guid, void (*visit)(EFI_HANDLE handle)) {
+	EFI_HANDLE *handles;
+	UINTN count;
+
+	if (EFI_ERROR(firmware.services->LocateHandleBuffer(ByProtocol, &guid, NULL, &count,
+							    &handles)))
+		return;
+	for (UINTN i = 0; i < count; i++)
+		visit(handles[i]);
+	firmware.services->FreePool(handles);
+}
+
 EFI_DEVICE_PATH *device_path_find(EFI_DEVICE_PATH *node, u8 type, u8 subtype) {
 	for (; node && !IsDevicePathEnd(node) && DevicePathNodeLength(node) >= (int)sizeof(*node);
 	     node = NextDevicePathNode(node))

@@ -19,6 +19,8 @@ struct firmware {
 extern struct firmware firmware;
 /* NULL: the handle is none, or does not have it. */
 void *firmware_protocol(EFI_HANDLE handle, EFI_GUID guid);
+/* Calls VISIT with each handle that has this protocol. */
+void firmware_each(EFI_GUID guid, void (*visit)(EFI_HANDLE handle));
 /* The first node of a device path from NODE on that is of this kind; NULL: there is none. */
 EFI_DEVICE_PATH *device_path_find(EFI_DEVICE_PATH *node, u8 type, u8 subtype);
 

@@ -4,23 +4,24 @@
 
 #define LEAVE_TRIES 8
 
+/* A handle may go while another one is disconnected. The driver of a screen would switch it off. */
+static void disconnect(EFI_HANDLE handle) {
+	EFI_PCI_IO_PROTOCOL *io = firmware_protocol(handle, (EFI_GUID)EFI_PCI_IO_PROTOCOL_GUID);
+	u32 class = 0; /* and what stands below it */
+
+	if (io && !EFI_ERROR(io->Pci.Read(io, EfiPciIoWidthUint32, PCI_REVISION, 1, &class)) &&
+	    class >> 24 != PCI_BASE_CLASS_DISPLAY)
+		firmware.services->DisconnectController(handle, NULL, NULL);
+}
+
 /*
  * Firmware's drivers stop their devices when they are disconnected. The volume that the image came
  * from goes too: everything has been read by now.
  */
 void devices_quiesce(void) {
 	const struct pci_access *config = boot.config;
-	EFI_GUID guid = EFI_PCI_IO_PROTOCOL_GUID;
-	EFI_HANDLE *handles;
-	UINTN count;
 
-	if (!EFI_ERROR(firmware.services->LocateHandleBuffer(ByProtocol, &guid, NULL, &count,
-							     &handles))) {
-		for (UINTN i = 0; i < count; i++)
-			if (firmware_protocol(handles[i], guid))
-				firmware.services->DisconnectController(handles[i], NULL, NULL);
-		firmware.services->FreePool(handles);
-	}
+	firmware_each((EFI_GUID)EFI_PCI_IO_PROTOCOL_GUID, disconnect);
 	for (u32 i = 0; i < boot.inventory.function_count; i++) {
 		const struct pci_function *f = &boot.inventory.functions[i];
 		u32 command = config->read(config, f->address, PCI_COMMAND, 2);

@@ -89,19 +89,30 @@ void screen_page(const char *text) {
 	wait_for_key(&patience);
 }
 
-void screen_start(void) {
-	EFI_GUID guid = SIMPLE_TEXT_OUTPUT_PROTOCOL;
-	EFI_HANDLE *handles;
-	UINTN count;
-
-	if (EFI_ERROR(firmware.services->LocateHandleBuffer(ByProtocol, &guid, NULL, &count,
-							    &handles)))
+static void add_screen(EFI_HANDLE handle) {
+	if (screen_count == SCREENS_MAX)
 		return;
-	for (UINTN i = 0; i < count && screen_count < SCREENS_MAX; i++) {
-		screens[screen_count] = firmware_protocol(handles[i], guid);
-		screen_count += screens[screen_count] && !is_serial(handles[i]);
-	}
-	firmware.services->FreePool(handles);
+	screens[screen_count] = firmware_protocol(handle, (EFI_GUID)SIMPLE_TEXT_OUTPUT_PROTOCOL);
+	screen_count += screens[screen_count] && !is_serial(handle);
+}
+
+/* The first one whose pixels are memory, which is still there without firmware: nobody else's, whatever the map says. */
+static void add_frame(EFI_HANDLE handle) {
+	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+	const EFI_GRAPHICS_OUTPUT_PROTOCOL *output = firmware_protocol(handle, guid);
+	const EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE *mode = output ? output->Mode : NULL;
+
+	if (mode && !boot.frame.rows &&
+	    mode->Info->PixelFormat <= PixelBlueGreenRedReserved8BitPerColor &&
+	    frame_init(&boot.frame, mode->FrameBufferBase, mode->FrameBufferSize,
+		       mode->Info->HorizontalResolution, mode->Info->VerticalResolution,
+		       mode->Info->PixelsPerScanLine))
+		firmware_allocate_at(mode->FrameBufferBase, mode->FrameBufferSize);
+}
+
+void screen_start(void) {
+	firmware_each((EFI_GUID)SIMPLE_TEXT_OUTPUT_PROTOCOL, add_screen);
+	firmware_each((EFI_GUID)EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID, add_frame);
 	console_set_screen(&screen_sink);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "config.h"
+#include "frame.h"
 #include "guest.h"
 #include "iommu.h"
 #include "log.h"
@@ -22,6 +23,7 @@ struct boot_info {
 	struct iommu iommu; /* probed */
 	const struct pci_access *config;
 	struct log_ring *logs; /* one of each kind; NULL: none */
+	struct frame frame; /* the screen when firmware has gone */
 	struct page_pool pool; /* for tables, stacks and state, below 4 GiB */
 	u64 trampoline; /* one page below 1 MiB */
 	u16 power_off_port, power_off_value; /* ACPI PM1a control; port 0: not known */

@@ -16,6 +16,7 @@ enum table_access {
 	ACCESS_WRITE = 2,
 	ACCESS_EXECUTE = 4,
 	ACCESS_UNCACHED = 8, /* device registers; formats without memory types ignore it */
+	ACCESS_COMBINING = 32, /* pixels: for the processor's own tables only */
 	ACCESS_USER = 16, /* reserved for formats that tell user from supervisor */
 };
 
@@ -25,8 +26,8 @@ enum table_access {
 struct table_format {
 	u64 present; /* any of these: the entry is in use */
 	u64 always; /* in every entry */
-	u64 read, write, execute, user,
-		uncached; /* in pages with that access; all rights in entries above */
+	u64 read, write, execute, user, uncached,
+		combining; /* in pages with that access; all rights in entries above */
 	u64 no_execute, cached; /* in pages without ACCESS_EXECUTE, without ACCESS_UNCACHED */
 	u64 large; /* in pages above level 1 */
 	bool small_code; /* pages with ACCESS_EXECUTE are of 4 KiB */

@@ -6,6 +6,7 @@
 /* Instructions of the processor, as AMD's APM and Intel's SDM name them. */
 
 #define PAT_DEFAULT 0x0007040600070406ull
+#define PAT_HOST 0x0007040600070106ull /* the same, but write-through gathers writes */
 
 struct cpuid {
 	u32 eax, ebx, ecx, edx;

@@ -48,6 +48,7 @@ static u64 page_entry(const struct page_tables *tables, u64 address, unsigned in
 	return address | f->always | (access & ACCESS_READ ? f->read : 0) |
 	       (access & ACCESS_WRITE ? f->write : 0) | (access & ACCESS_USER ? f->user : 0) |
 	       (access & ACCESS_UNCACHED ? f->uncached : f->cached) |
+	       (access & ACCESS_COMBINING ? f->combining : 0) |
 	       (access & ACCESS_EXECUTE ? f->execute : f->no_execute) | (level > 1 ? f->large : 0);
 }
 

@@ -2,7 +2,10 @@
 #include "machine.h"
 #include "x86.h"
 
-/* The machine's console: a 16550, polled, and firmware's screen while there is one. */
+/*
+ * The machine's console: a 16550, polled; firmware's screen while there is one, and then its frame buffer. That is drawn by
+ * the monitor, or a little with each piece of text where there is none: nobody is held up for a whole screen.
+ */
 
 #define UART_DATA 0
 #define UART_INTERRUPT_ENABLE 1
@@ -51,6 +54,9 @@ static void console_put(struct text_sink *sink, const char *bytes, size_t count)
 	}
 	if (screen)
 		screen->put(screen, bytes, count);
+	frame_put(&boot.frame, bytes, count);
+	if (!machine.monitor)
+		frame_draw(&boot.frame);
 }
 
 struct text_sink console = {.put = console_put};
@@ -119,5 +125,6 @@ _Noreturn void panic(const char *format, ...) {
 	text_print_list(&console, format, arguments);
 	text_print(&console, "\n");
 	va_end(arguments);
+	frame_draw(&boot.frame);
 	cpu_stop_forever();
 }

@@ -90,6 +90,7 @@ void machine_ready(void) {
 
 	if (!map_units())
 		panic("no memory left for tables");
+	boot.frame.visible = true;
 	mask_lines();
 	if (boot.iommu.unit_count && !iommu_start(&boot.iommu, &boot.pool, &reason.sink))
 		panic("%s", reason.data);

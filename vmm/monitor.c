@@ -120,6 +120,7 @@ _Noreturn void monitor_loop(struct cpu *cpu) {
 	for (;;) {
 		faults_drain();
 		commands_poll();
+		frame_draw(&boot.frame);
 		cpu_idle_for(cpu, MONITOR_PERIOD_MS);
 	}
 }

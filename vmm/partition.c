@@ -44,15 +44,26 @@ static bool create_domain(struct partition *p) {
 						plan->functions, plan->function_count);
 }
 
-/* What virtual PCI reads and writes on the guest's behalf. */
-static bool map_trapped_registers(const struct partition *p) {
+/* The last that the hypervisor shows there is that. */
+static void give_screen(const struct partition *p) {
+	say("screen: its device is partition %s's: the hypervisor shows nothing more here",
+	    p->plan->name);
+	boot.frame.rows = 0;
+}
+
+/* What virtual PCI reads and writes on the guest's behalf; and what the hypervisor itself used until now. */
+static bool take_registers(const struct partition *p) {
 	for (u32 i = 0; i < p->vpci.function_count; i++) {
 		const struct vpci_function *f = &p->vpci.functions[i];
 
-		for (u32 b = 0; b < PCI_BARS; b++)
-			if (vpci_is_trapped(f, b) &&
-			    !map_registers(f->bars[b].host, f->bars[b].size))
+		for (u32 b = 0; b < PCI_BARS; b++) {
+			const struct vpci_bar *bar = &f->bars[b];
+
+			if (boot.frame.rows && (uintptr_t)boot.frame.pixels - bar->host < bar->size)
+				give_screen(p);
+			if (vpci_is_trapped(f, b) && !map_registers(bar->host, bar->size))
 				return false;
+		}
 	}
 	return true;
 }
@@ -113,7 +124,7 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 	    !guest_memory_map(p) || !create_vcpus(p, arena) ||
 	    !vpci_init(&p->vpci, boot.config, &boot.inventory, plan->functions,
 		       plan->function_count, machine.ecam_base, arena) ||
-	    !map_trapped_registers(p))
+	    !take_registers(p))
 		return false;
 	show_pins(p);
 	return true;

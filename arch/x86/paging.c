@@ -27,6 +27,7 @@ const struct table_format x86_format = {
 	.write = PAGE_WRITE,
 	.user = PAGE_USER,
 	.uncached = PAGE_CACHE_DISABLE | PAGE_WRITE_THROUGH,
+	.combining = PAGE_WRITE_THROUGH, /* see PAT_HOST */
 	.no_execute = PAGE_NO_EXECUTE,
 	.large = PAGE_LARGE,
 };
@@ -56,6 +57,9 @@ bool paging_build(void) {
 
 	good = good && (!boot.logs ||
 			map_range(boot.logs, boot.logs + LOG_KINDS, ACCESS_READ | ACCESS_WRITE));
+	good = good && (!boot.frame.rows ||
+			map_range(boot.frame.pixels, (u8 *)boot.frame.pixels + boot.frame.bytes,
+				  ACCESS_READ | ACCESS_WRITE | ACCESS_COMBINING));
 	for (u32 i = 0; good && i < inventory->window_count; i++) {
 		const struct ecam_window *w = &inventory->windows[i];
 		u64 first = w->base + ((u64)w->first_bus << 20);

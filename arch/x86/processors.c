@@ -69,7 +69,7 @@ static void cpu_load(struct cpu *cpu) {
 	cr0_write((cr0_read() & ~(CR0_CD | CR0_NW)) | CR0_WP | CR0_NE);
 	descriptors_load(cpu);
 	cr4_write(cr4_read() | CR4_MCE);
-	msr_write(MSR_PAT, PAT_DEFAULT);
+	msr_write(MSR_PAT, PAT_HOST);
 	apic_enable();
 }
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person at the machine's console: commands of the hypervisor, and typing into a partition."""
+import time
+
+import screen
 from machine import INITRD, ROOT, VMLINUZ
 
 ATTACKER = ROOT / "build" / "guest" / "attacker.elf"
@@ -21,10 +24,22 @@ restart = always
 ESCAPE = "\x1d"
 
 
-def test_commands_and_typing(boot):
+def expect_on_screen(machine, picture, begin):
+    """What the serial port got from offset BEGIN on stands at the bottom of the screen, too, as soon as the monitor has drawn it."""
+    deadline = time.monotonic() + 60
+    while True:
+        wanted = [line.rstrip() for line in machine.text[begin:].splitlines()]
+        seen = screen.read(machine, picture)
+        if "\n".join(wanted) in "\n".join(seen):
+            return
+        assert time.monotonic() < deadline, (wanted, seen)
+        time.sleep(1)
+
+
+def test_commands_and_typing(boot, tmp_path):
     """Partitions are listed, stopped, started and restarted one by one while the other one runs on; a shell is used through the
-    escape; what is wrong is answered with words."""
-    machine = boot(conf=CONF, files=[VMLINUZ, INITRD, ATTACKER])
+    escape; what is wrong is answered with words. The screen shows the same."""
+    machine = boot(conf=CONF, files=[VMLINUZ, INITRD, ATTACKER], extra=["-device", "VGA"])
     here = 0
 
     def ask(line, answer):
@@ -53,6 +68,8 @@ def test_commands_and_typing(boot):
     # The file would start it again: a person's order counts more.
     ask("stop victim\r", r"bulkhead: partition victim: stopped\n")
     ask("stop victim\r", r"bulkhead: partition victim is stopped already\n")
+    ask("help\r", r"bulkhead: faults the last ones.*\n")
+    expect_on_screen(machine, tmp_path / "screen.ppm", machine.text.rindex("bulkhead: > help"))
     ask("list\r", r"bulkhead: partition victim: stopped, start 1")
     ask("start victim\r", r"bulkhead: partition victim: started\n")
     machine.wait_for(r"^\[victim\] victim: round \d+ changed 0", 120, after=here)
