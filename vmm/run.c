@@ -126,24 +126,26 @@ void vcpu_request(struct vcpu *vcpu, u32 request) {
 	cpu_wake(vcpu->cpu);
 }
 
-static bool take(struct vcpu *vcpu, u32 request) {
-	return __atomic_fetch_and(&vcpu->requests, ~request, __ATOMIC_SEQ_CST) & request;
-}
-
 /* False: the virtual processor is to leave for good. */
 static bool serve_requests(struct vcpu *vcpu) {
-	if (vcpu->requests & REQUEST_STOP)
+	/*
+	 * All at once: INIT that came after the look at INIT, and the start-up behind it that came before the look
+	 * at that, would leave the processor waiting for another one.
+	 */
+	u32 taken = __atomic_fetch_and(&vcpu->requests, REQUEST_STOP, __ATOMIC_SEQ_CST);
+
+	if (taken & REQUEST_STOP)
 		return false;
-	if (take(vcpu, REQUEST_INIT)) {
+	if (taken & REQUEST_INIT) {
 		cpu_drain_apic();
 		vcpu->mode = VCPU_WAIT_STARTUP;
 	}
-	if (take(vcpu, REQUEST_STARTUP) && vcpu->mode == VCPU_WAIT_STARTUP) {
+	if (taken & REQUEST_STARTUP && vcpu->mode == VCPU_WAIT_STARTUP) {
 		vcpu_startup_state(&vcpu->state, vcpu->startup_vector);
 		boot.vcpu_ops->set_state(vcpu);
 		vcpu->mode = VCPU_RUNNING;
 	}
-	if (take(vcpu, REQUEST_FLUSH))
+	if (taken & REQUEST_FLUSH)
 		boot.vcpu_ops->flush(vcpu);
 	return true;
 }
