@@ -10,6 +10,7 @@
 
 enum restart_policy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
 enum fault_policy { FAULT_REPORT, FAULT_STOP };
+enum reset_policy { NO_RESET_REFUSE, NO_RESET_ACCEPT }; /* about functions that nothing resets */
 enum idle_action { IDLE_HALT, IDLE_REBOOT, IDLE_POWEROFF, IDLE_EXIT };
 
 /* Where something stands in the file. Lines and columns count from 1. */
@@ -32,6 +33,7 @@ struct partition_plan {
 	u32 reserved_pieces; /* of memory that firmware wants these functions to reach */
 	enum restart_policy restart;
 	enum fault_policy on_fault;
+	enum reset_policy no_reset;
 	struct place at; /* of its section's bracket */
 	struct place memory_at; /* of its memory; line 0: there is none that could be placed */
 	u64 image_bytes; /* of kernel and initrd */

@@ -2,13 +2,14 @@
 #pragma once
 #include "inventory.h"
 
-enum reset_method { RESET_NONE, RESET_FLR, RESET_AF_FLR, RESET_POWER_STATE };
+enum reset_method { RESET_NONE, RESET_FLR, RESET_AF_FLR, RESET_POWER_STATE, RESET_BUS };
 
+/* The first that works, in this order: FLR, AF FLR, power state, and the bus that has nothing else on it. */
 enum reset_method pci_reset_method(const struct inventory *inventory, u32 function);
 /*
- * Stops bus mastering, waits for pending transactions and resets one function by its method, if any;
- * configuration space (BARs, command without bus mastering, PCI Express control, ACS) is restored
- * afterwards. WAIT sleeps for milliseconds. False: the function did not come back.
+ * Stops bus mastering, waits for pending transactions and resets one function by its method, if any (with
+ * its bus: all that is on it); configuration space (BARs, command without bus mastering, PCI Express control,
+ * ACS) is restored afterwards. WAIT sleeps for milliseconds. False: a function did not come back.
  */
 bool pci_reset_function(const struct inventory *inventory, u32 function,
 			const struct pci_access *access, void (*wait)(u32 milliseconds));

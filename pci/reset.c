@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resetting one function. PCI Express 5.0 sections 6.6.2 (function level reset) and 2.3.1 (retry
- * status), PCI Advanced Features ECN, PCI Bus Power Management 1.2 section 5.4.
+ * Resetting functions. PCI Express 5.0 sections 6.6.1 (hot reset), 6.6.2 (function level reset) and 2.3.1
+ * (retry status), PCI Advanced Features ECN, PCI Bus Power Management 1.2 section 5.4, PCI Local Bus 3.0
+ * section 4.3.2.
  */
 #include "reset.h"
 #include "pci_registers.h"
@@ -14,12 +15,18 @@
 #define PENDING_FIRST 100 /* then twice as long each time */
 #define PENDING_LAST 800
 #define READY_LIMIT 60000
+#define BUS_PULSE 2
+#define BUS_DELAY 100
+#define BUS_DELAY_CONVENTIONAL 1000
+#define TOGETHER 8 /* functions of one bus, at most */
 
 /* One function and the way to it. Capabilities are within its space: enumeration has seen to that. */
 struct target {
 	const struct pci_function *info;
 	const struct pci_access *access;
 	void (*wait)(u32 milliseconds);
+	u32 command;
+	struct pci_saved saved;
 };
 
 static u32 read(const struct target *t, u32 offset, u8 width) {
@@ -34,9 +41,29 @@ static void change(const struct target *t, u32 offset, u32 clear, u32 set) {
 	write(t, offset, 2, (read(t, offset, 2) & ~clear) | set);
 }
 
+/* What a reset of its bus takes along: endpoints of one group, and no bridge. 0: that cannot be reset. */
+static u32 find_neighbours(const struct inventory *inventory, u32 function, u32 *members) {
+	const struct pci_function *functions = inventory->functions;
+	u32 bridge = functions[function].parent, count = 0;
+
+	if (bridge == NONE || functions[bridge].quirks & QUIRK_NO_BUS_RESET)
+		return 0;
+	for (u32 i = 0; i < inventory->function_count; i++) {
+		const struct pci_function *f = &functions[i];
+
+		if (f->parent != bridge)
+			continue;
+		if (pci_is_bridge(f) || f->group != functions[function].group ||
+		    f->quirks & QUIRK_NO_BUS_RESET || count == TOGETHER)
+			return 0;
+		members[count++] = i;
+	}
+	return count;
+}
+
 enum reset_method pci_reset_method(const struct inventory *inventory, u32 function) {
 	const struct pci_function *f = &inventory->functions[function];
-	u32 known = f->quirks;
+	u32 known = f->quirks, members[TOGETHER];
 
 	if (pci_is_bridge(f))
 		return RESET_NONE;
@@ -47,12 +74,13 @@ enum reset_method pci_reset_method(const struct inventory *inventory, u32 functi
 		return RESET_AF_FLR;
 	if (!(known & QUIRK_NO_POWER_RESET) && f->pm && !f->pm_keeps_state)
 		return RESET_POWER_STATE;
-	return RESET_NONE;
+	return find_neighbours(inventory, function, members) ? RESET_BUS : RESET_NONE;
 }
 
 const char *reset_method_name(enum reset_method method) {
 	/* In the order of the enumeration. */
-	static const char *const names[] = {"none", "flr", "af-flr", "power-state"};
+	static const char *const names[] = {"none (wants `no-reset = accept`)", "flr", "af-flr",
+					    "power-state", "secondary-bus"};
 
 	return (u32)method < ARRAY_SIZE(names) ? names[method] : "unknown";
 }
@@ -159,6 +187,8 @@ void pci_config_save(const struct pci_function *f, const struct pci_access *acce
 	if (!f->pcie)
 		return;
 	keep(&t, saved, f->pcie + PCIE_DEVICE_CONTROL, 2, PCIE_CONTROL_PHANTOM);
+	if (f->pcie_type == PCIE_ENDPOINT || f->pcie_type == PCIE_LEGACY_ENDPOINT)
+		keep(&t, saved, f->pcie + PCIE_LINK_CONTROL, 2, 0);
 	if ((read(&t, f->pcie + PCIE_FLAGS, 2) & PCIE_FLAGS_VERSION_MASK) >= 2)
 		keep(&t, saved, f->pcie + PCIE_DEVICE_CONTROL2, 2, 0);
 }
@@ -178,21 +208,58 @@ bool pci_config_restore(const struct pci_function *f, const struct pci_access *a
 	return restored;
 }
 
+static bool prepare(struct target *t) {
+	const struct pci_function *f = t->info;
+
+	if (!wait_ready(t))
+		return false;
+	t->command = read(t, PCI_COMMAND, 2) & ~(u32)PCI_COMMAND_BUS_MASTER;
+	pci_config_save(f, t->access, &t->saved);
+	quiesce(t);
+	if (f->pcie)
+		wait_pending(t, f->pcie + PCIE_DEVICE_STATUS, 2, PCIE_STATUS_PENDING);
+	return true;
+}
+
+static bool finish(const struct target *t) {
+	const struct pci_function *f = t->info;
+
+	if (!wait_ready(t) || !pci_config_restore(f, t->access, &t->saved))
+		return false;
+	write(t, PCI_COMMAND, 2, t->command | PCI_COMMAND_INTX_DISABLE);
+	if (f->sriov && read(t, f->sriov + SRIOV_CONTROL, 2) & SRIOV_VF_ENABLE)
+		t->wait(SRIOV_DELAY);
+	return true;
+}
+
+static void reset_bus(const struct target *bridge) {
+	u8 type = bridge->info->pcie_type;
+
+	change(bridge, PCI_BRIDGE_CONTROL, 0, PCI_BRIDGE_CONTROL_RESET);
+	bridge->wait(BUS_PULSE);
+	change(bridge, PCI_BRIDGE_CONTROL, PCI_BRIDGE_CONTROL_RESET, 0);
+	bridge->wait(type == PCIE_ROOT_PORT || type == PCIE_DOWNSTREAM_PORT
+			     ? BUS_DELAY
+			     : BUS_DELAY_CONVENTIONAL);
+}
+
 bool pci_reset_function(const struct inventory *inventory, u32 function,
 			const struct pci_access *access, void (*wait)(u32 milliseconds)) {
 	const struct pci_function *f = &inventory->functions[function];
-	const struct target t = {.info = f, .access = access, .wait = wait};
-	struct pci_saved saved;
+	enum reset_method method = pci_reset_method(inventory, function);
+	struct target targets[TOGETHER], t = {.info = f, .access = access, .wait = wait};
+	u32 members[TOGETHER] = {function}, count = 1;
+	bool back = true;
 
-	if (!wait_ready(&t))
-		return false;
-	u32 command = read(&t, PCI_COMMAND, 2) & ~(u32)PCI_COMMAND_BUS_MASTER;
-
-	pci_config_save(f, access, &saved);
-	quiesce(&t);
-	if (f->pcie)
-		wait_pending(&t, f->pcie + PCIE_DEVICE_STATUS, 2, PCIE_STATUS_PENDING);
-	switch (pci_reset_method(inventory, function)) {
+	if (method == RESET_BUS)
+		count = find_neighbours(inventory, function, members);
+	for (u32 i = 0; i < count; i++) {
+		targets[i] = t;
+		targets[i].info = &inventory->functions[members[i]];
+		if (!prepare(&targets[i]))
+			return false;
+	}
+	switch (method) {
 	case RESET_FLR:
 		change(&t, f->pcie + PCIE_DEVICE_CONTROL, 0, PCIE_CONTROL_FLR);
 		wait(f->quirks & QUIRK_SLOW_AFTER_FLR ? FLR_DELAY_SLOW : FLR_DELAY);
@@ -206,12 +273,13 @@ bool pci_reset_function(const struct inventory *inventory, u32 function,
 		set_power(&t, PCI_PM_D3HOT);
 		set_power(&t, 0);
 		break;
+	case RESET_BUS:
+		t.info = &inventory->functions[f->parent];
+		reset_bus(&t);
+		break;
 	case RESET_NONE: break;
 	}
-	if (!wait_ready(&t) || !pci_config_restore(f, access, &saved))
-		return false;
-	write(&t, PCI_COMMAND, 2, command | PCI_COMMAND_INTX_DISABLE);
-	if (f->sriov && read(&t, f->sriov + SRIOV_CONTROL, 2) & SRIOV_VF_ENABLE)
-		wait(SRIOV_DELAY);
-	return true;
+	for (u32 i = 0; i < count; i++)
+		back &= finish(&targets[i]);
+	return back;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_internal.h"
+#include "reset.h"
 
 #define ID_LENGTH (sizeof("vvvv:dddd") - 1)
 #define LIST_SIZE 512
@@ -305,6 +306,10 @@ void config_check_devices(struct config *config) {
 		if (!config->owners[i].plan)
 			continue;
 		config_check_registers(config, i);
+		if (config->owners[i].plan->no_reset == NO_RESET_REFUSE &&
+		    pci_reset_method(inventory, i) == RESET_NONE)
+			config_report(config, config->owners[i].at, NO_RESET, NAME(config, i),
+				      config->owners[i].plan->name);
 		if (inventory->functions[i].sriov)
 			check_virtual(config, i);
 	}

@@ -21,7 +21,9 @@ static const u16 console_ports[] = {0, 0x3f8, 0x2f8, 0x3e8, 0x2e8};
 static const char *const idle_actions[] = {"halt", "reboot", "poweroff", NULL};
 static const char *const restarts[] = {"never", "on-failure", "always", NULL};
 static const char *const fault_policies[] = {"report", "stop", NULL};
-_Static_assert(IDLE_EXIT == 3 && RESTART_ALWAYS == 2 && FAULT_STOP == 1, "order of the words");
+static const char *const reset_policies[] = {"refuse", "accept", NULL};
+_Static_assert(IDLE_EXIT == 3 && RESTART_ALWAYS == 2 && FAULT_STOP == 1 && NO_RESET_ACCEPT == 1,
+	       "order of the words");
 
 static void *target_of(const struct entry *e) {
 	struct config *config = e->config;
@@ -169,6 +171,7 @@ static const struct key keys[] = {
 	{"intx", SECTION_PARTITION, SEVERAL, read_intx, "a function's address and the number of its interrupt line", "0000:05:01.0 20", .words = NULL},
 	{"restart", SECTION_PARTITION, ONCE, read_word, "never, on-failure or always", "never", TARGET(partition_plan, restart), restarts},
 	{"on-fault", SECTION_PARTITION, ONCE, read_word, "report or stop", "report", TARGET(partition_plan, on_fault), fault_policies},
+	{"no-reset", SECTION_PARTITION, ONCE, read_word, "refuse or accept", "accept", TARGET(partition_plan, no_reset), reset_policies},
 	{"console", SECTION_HYPERVISOR, ONCE, read_console, "com1 to com4, a port such as 0x2f8, or none", "com1", .words = NULL},
 	{"when-idle", SECTION_HYPERVISOR, ONCE, read_idle, "halt, reboot, poweroff or exit:PORT", "halt", TARGET(plan, when_idle), idle_actions},
 	{"trust", SECTION_HYPERVISOR, SEVERAL, read_trust, "a port's address and a reason", "0000:00:1c.4 lab only", .words = NULL},

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "reset.h"
 #include "survey.h"
 
 #define MEMORY_LEAST (64 * MIB)
@@ -66,7 +67,7 @@ static void print_member(const struct proposal *p, u32 index) {
 static void print_group(struct proposal *p, u32 index) {
 	const struct group *group = &p->inventory->groups[index];
 	const struct pci_function *functions = p->inventory->functions;
-	const char *doubt = NULL, *mark;
+	const char *doubt = NULL, *mark, *no_reset = "";
 	char obstacle[WORDS_SIZE];
 	u32 best = survey_obstacle(p->inventory, index, obstacle, sizeof(obstacle));
 
@@ -81,6 +82,11 @@ static void print_group(struct proposal *p, u32 index) {
 		if (pci_is_bridge(&functions[member]))
 			continue;
 		print_member(p, member);
+		if (pci_assignable(p->inventory, member) &&
+		    pci_reset_method(p->inventory, member) == RESET_NONE) {
+			doubt = "nothing resets all of it: what was left in it before stays there";
+			no_reset = "# no-reset = accept\n";
+		}
 		if (device_kind(&functions[member])->chipset)
 			doubt = "the machine itself may need what this group holds, and a guest "
 				"could disturb it";
@@ -93,7 +99,7 @@ static void print_group(struct proposal *p, u32 index) {
 		text_print(p->out, "# Only an offer: %s.\n", doubt);
 	mark = doubt ? "# " : "";
 	print_partition(p, device_kind(&functions[best])->name, index, mark);
-	text_print(p->out, "%sgroup   = %s\n", mark, ADDRESS(functions[best].address));
+	text_print(p->out, "%sgroup   = %s\n%s", mark, ADDRESS(functions[best].address), no_reset);
 }
 
 static void print_hypervisor(struct inventory *inventory, struct text_sink *out) {

@@ -10,6 +10,9 @@ static bool reset_functions(struct partition *p) {
 	for (u32 i = 0; i < p->plan->function_count; i++) {
 		u32 function = p->plan->functions[i];
 
+		if (pci_reset_method(inventory, function) == RESET_NONE)
+			say("no-reset: partition %s: nothing resets device %s", p->plan->name,
+			    ADDRESS(inventory->functions[function].address));
 		pci_open_path(inventory, function, boot.config);
 		if (!pci_reset_function(inventory, function, boot.config, cpu_delay))
 			return partition_fail(p, "device %s did not come back from its reset",

@@ -71,7 +71,8 @@ u32 survey_obstacle(const struct inventory *inventory, u32 group, char *words, s
 		return NONE;
 	/* The rules themselves are asked, by the smallest file that has this group. */
 	text_format(file, sizeof(file),
-		    "[partition x]\ncpus = 0\nmemory = 16M\nkernel = x\ngroup = %s\n",
+		    "[partition x]\ncpus = 0\nmemory = 16M\nkernel = x\nno-reset = accept\n"
+		    "group = %s\n",
 		    ADDRESS(functions[best].address));
 	bool good = config_plan(file, strlen(file), inventory, NULL, inventory->arena, &plan,
 				&diagnostics);

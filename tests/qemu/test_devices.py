@@ -38,6 +38,7 @@ group   = 0000:00:03.0        # virtio-blk
 group   = 0000:00:06.0        # virtio-net
 group   = 0000:00:07.0        # hda
 group   = 0000:00:1f.2        # ahci, with what else of the chipset can be given away
+no-reset = accept             # hda and the chipset have none
 intx    = 0000:04:01.0 {line}
 """
 USES = {"igb": 4, "e1000": 3, "virtio_net": 5}

@@ -44,6 +44,7 @@ memory  = 32M
 kernel  = attacker.elf
 cmdline = "{words}"
 on-fault = {on_fault}
+no-reset = accept          # edu has none on the root bus
 device  = 1234:11e8        # edu
 device  = 1af4:1110        # ivshmem: how the test tells the attacker what to do
 device  = 1b36:0010        # nvme, for its capabilities

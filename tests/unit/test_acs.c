@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../../pci/quirks.h"
 #include "reset.h"
 #include "topology.h"
 #include <setjmp.h>
@@ -241,6 +242,7 @@ static void no_reset_leaves_no_phantom_functions(void **state) {
 
 	m.t->functions[m.endpoint].writable[control + 1] = 0x02;
 	topology_put(m.t, m.endpoint, control, 2, PCIE_CONTROL_PHANTOM);
+	m.t->inventory.functions[index].quirks |= QUIRK_NO_BUS_RESET;
 	assert_int_equal(pci_reset_method(&m.t->inventory, index), RESET_NONE);
 	assert_true(pci_reset_function(&m.t->inventory, index, &m.t->access, wait));
 	assert_int_equal(topology_get(m.t, m.endpoint, control, 2), 0);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../../pci/quirks.h"
 #include "../../vmm/config_internal.h"
 #include "guest.h"
 
@@ -75,9 +76,11 @@ static struct machine *new_machine(void) {
 	add(m, PORT_A, 0, PCI_DEVFN(0x1c, 0), CLASS_BRIDGE, NONE, 1);
 	add(m, PORT_B, 0, PCI_DEVFN(0x1c, 4), CLASS_BRIDGE, NONE, 5);
 	add(m, STORAGE, 0, PCI_DEVFN(0x1f, 2), CLASS_STORAGE, NONE, 2);
+	m->functions[STORAGE].pm = 0x40;
 	add(m, NETWORK, 1, 0, CLASS_NETWORK, PORT_A, 3);
 	add(m, TWIN_0, 2, 0, CLASS_NETWORK, NONE, 4);
 	add(m, TWIN_1, 2, 1, CLASS_NETWORK, NONE, 4);
+	m->functions[TWIN_0].pm = m->functions[TWIN_1].pm = 0x40;
 	add(m, SPLIT_A, 5, 0, CLASS_NETWORK, PORT_B, 5);
 	add(m, SPLIT_B, 6, 0, CLASS_NETWORK, PORT_B, 5);
 	m->functions[PORT_A].secondary_bus = m->functions[PORT_A].subordinate_bus = 1;
@@ -654,6 +657,31 @@ static void device_errors(void **state) {
 	expect(m, PARTITION "device = 0000:00:1f.2\n", "");
 }
 
+/* What nothing resets is given away when the file says so, and whoever reads the refusal knows what to write. */
+static void what_nothing_resets_wants_a_word(void **state) {
+	struct machine *m = *state;
+
+	m->functions[STORAGE].pm = 0;
+	m->functions[TWIN_1].pm_keeps_state = true;
+	expect(m, PARTITION "group = 0000:00:1f.2\n", "no-reset@5:9");
+	assert_non_null(strstr(print(m), "error[no-reset]: nothing resets 0000:00:1f.2, so"));
+	assert_non_null(strstr(print(m),
+			       "fix: write `no-reset = accept` in the section of partition \"a\""));
+	expect(m, PARTITION "no-reset = refuse\ngroup = 0000:00:1f.2\n", "no-reset@6:9");
+	expect(m, PARTITION "no-reset = maybe\n", "value-malformed@5:12");
+	expect(m, PARTITION "group = 0000:00:1f.2\nno-reset = accept\n", "");
+	/* it is said for one partition, and each function is asked */
+	expect(m,
+	       PARTITION "group = 0000:00:1f.2\nno-reset = accept\n" SECOND
+			 "group = 0000:02:00.0\n",
+	       "no-reset@11:9");
+	assert_non_null(strstr(print(m), "nothing resets 0000:02:00.1, so"));
+	/* a bus of its own is enough */
+	expect(m, PARTITION "device = 0000:01:00.0\n", "");
+	m->functions[NETWORK].quirks = QUIRK_NO_BUS_RESET;
+	expect(m, PARTITION "device = 0000:01:00.0\n", "no-reset@5:10");
+}
+
 static void trust_errors(void **state) {
 	struct machine *m = *state;
 
@@ -918,6 +946,7 @@ int main(void) {
 		TEST(image_errors),
 		TEST(device_errors),
 		TEST(trust_errors),
+		TEST(what_nothing_resets_wants_a_word),
 		TEST(virtual_functions_are_asked_for),
 		TEST(who_has_a_physical_function_has_its_virtual_ones),
 		TEST(interrupt_lines_are_told_once_and_not_shared),

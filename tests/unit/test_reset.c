@@ -13,6 +13,7 @@ static struct pci_access slow;
 static u32 waited, pending_until, absent_from, absent_until;
 static u16 absent_value, watched;
 static u8 last_register;
+static u32 bus_held;
 
 static void wait(u32 milliseconds) {
 	waited += milliseconds;
@@ -48,6 +49,16 @@ static void slow_write(const struct pci_access *access, struct pci_address addre
 		assert_false(model_get(&m.functions[function], m.infos[0].ats + 6, 2) & 0x8000);
 		assert_true(waited >= pending_until);
 	}
+	/* the bus of the bridge, and everything on it */
+	if (function == 2 && m.infos[2].header_type && offset == 0x3e && value & 0x40) {
+		for (u32 f = 0; f < 2; f++) {
+			assert_false(model_get(&m.functions[f], 4, 2) & 7);
+			model_lose(&m, f);
+		}
+		bus_held = waited;
+	}
+	if (function == 2 && m.infos[2].header_type && offset == 0x3e && !(value & 0x40))
+		assert_true(waited > bus_held);
 	/* virtual functions: what decides where they are comes while they are off */
 	if (watched && offset >= watched && offset < watched + 0x34 && offset != watched)
 		assert_false(model_get(&m.functions[0], watched, 2) & 1);
@@ -74,6 +85,21 @@ static int teardown(void **state) {
 
 static bool reset(u32 function) {
 	return pci_reset_function(&m.inventory, function, &slow, wait);
+}
+
+/* Functions 0 and 1, without resets of their own, behind function 2. */
+static void make_bus(void) {
+	m.infos[2].header_type = 1;
+	m.infos[2].pcie_type = PCIE_ROOT_PORT;
+	m.infos[2].parent = NONE;
+	model_register(&m.functions[2], 0x3e, 2, 0x3, 0xffff);
+	for (u32 i = 0; i < 2; i++) {
+		m.infos[i].device_capabilities &= ~PCIE_DEVICE_FLR;
+		m.infos[i].af = 0;
+		m.infos[i].pm_keeps_state = true;
+		m.infos[i].parent = 2;
+		m.infos[i].group = 7;
+	}
 }
 
 /* Of a function whose header has changed. */
@@ -112,7 +138,7 @@ static void test_methods(void **state) {
 	m.infos[1].class_code = 0x030000;
 	assert_int_equal(method(1), RESET_NONE);
 	assert_string_equal(reset_method_name(RESET_FLR), "flr");
-	assert_string_equal(reset_method_name(RESET_NONE), "none");
+	assert_string_equal(reset_method_name(RESET_NONE), "none (wants `no-reset = accept`)");
 	assert_string_equal(reset_method_name((enum reset_method)77), "unknown");
 }
 
@@ -272,17 +298,72 @@ static void test_virtual_function(void **state) {
 	assert_int_equal(m.resets, 1);
 }
 
+static void test_bus(void **state) {
+	(void)state;
+	make_bus();
+	model_put(&m.functions[0], 0x88, 2, 0x5830);
+	model_put(&m.functions[1], 0xcc, 2, 0x0100);
+	assert_int_equal(method(0), RESET_BUS);
+	assert_string_equal(reset_method_name(RESET_BUS), "secondary-bus");
+	assert_true(reset(0));
+	assert_int_equal(m.resets, 2);
+	assert_int_equal(waited, 2 + 100);
+	assert_int_equal(model_get(&m.functions[2], 0x3e, 2), 3);
+	/* both are back: BARs, command without bus mastering, device control */
+	assert_int_equal(model_get(&m.functions[0], 0x14, 4), 0x3800);
+	assert_int_equal(model_get(&m.functions[0], 0x04, 2), 0x0542);
+	assert_int_equal(model_get(&m.functions[0], 0x88, 2), 0x5830);
+	assert_int_equal(model_get(&m.functions[0], 0x186, 2), 0x5d);
+	assert_int_equal(model_get(&m.functions[1], 0x10, 4), 0xfd000000);
+	assert_int_equal(model_get(&m.functions[1], 0x1c, 4), 0xfd040000);
+	/* conventional PCI wants a second */
+	m.infos[2].pcie_type = PCIE_TO_PCI_BRIDGE;
+	waited = 0;
+	assert_true(reset(1));
+	assert_int_equal(waited, 2 + 1000);
+}
+
+/* Somebody else's function, a bridge, or one that does not come back from it. */
+static void test_bus_that_must_not_be_reset(void **state) {
+	(void)state;
+	make_bus();
+	m.infos[1].group = 6;
+	assert_int_equal(method(0), RESET_NONE);
+	m.infos[1].group = 7;
+	m.infos[1].header_type = 1;
+	assert_int_equal(method(0), RESET_NONE);
+	m.infos[1].header_type = 0;
+	m.infos[1].quirks |= QUIRK_NO_BUS_RESET;
+	assert_int_equal(method(0), RESET_NONE);
+	m.infos[1].quirks = 0;
+	m.infos[2].quirks |= QUIRK_NO_BUS_RESET;
+	assert_int_equal(method(0), RESET_NONE);
+	m.infos[2].quirks = 0;
+	assert_int_equal(method(0), RESET_BUS);
+	assert_true(reset(0));
+	m.infos[0].parent = NONE;
+	assert_int_equal(method(0), RESET_NONE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		TEST(test_methods),           TEST(test_flr_restores),
-		TEST(test_slow_device),       TEST(test_stuck_transactions),
-		TEST(test_readiness),         TEST(test_does_not_come_back),
-		TEST(test_bars_do_not_hold),  TEST(test_power_state),
-		TEST(test_sleeping_function), TEST(test_advanced_features),
-		TEST(test_resizable_bar),     TEST(test_virtual_functions_come_back),
+		TEST(test_methods),
+		TEST(test_flr_restores),
+		TEST(test_slow_device),
+		TEST(test_stuck_transactions),
+		TEST(test_readiness),
+		TEST(test_does_not_come_back),
+		TEST(test_bars_do_not_hold),
+		TEST(test_power_state),
+		TEST(test_sleeping_function),
+		TEST(test_advanced_features),
+		TEST(test_resizable_bar),
+		TEST(test_virtual_functions_come_back),
 		TEST(test_virtual_function),
+		TEST(test_bus),
+		TEST(test_bus_that_must_not_be_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,7 +143,8 @@ class Field:
         for device in devices:
             bus, slot = int(device[5:7], 16), int(device[8:10], 16)
             self.functions[bus << 8 | slot << 3] = name
-        more += "".join(f"\ndevice = {device}" for device in devices)
+        # Not everything that shoots can be reset.
+        more += "\nno-reset = accept" + "".join(f"\ndevice = {device}" for device in devices)
         return PARTITION.format(name=name, cpu=cpu, memory=memory // MIB, role=role, more=more)
 
     def __enter__(self):
