@@ -60,6 +60,19 @@ u32 ioapic_read(const struct virtual_ioapic *ioapic, u32 offset);
 void ioapic_write(struct virtual_ioapic *ioapic, u32 offset, u32 value);
 void ioapic_set_pin(struct virtual_ioapic *ioapic, u32 pin, bool level);
 
+/* --- watchdog (vmm/watchdog.c) --- */
+
+/* All zero after a reset. Times are in milliseconds. */
+struct watchdog {
+	bool running;
+	u64 periods; /* that it waits to be fed */
+	u64 deadline;
+};
+
+/* The guest's access to the counter, or to the other port, at the time NOW. */
+void watchdog_access(struct watchdog *w, bool counter, bool write, u32 *value, u64 now);
+bool watchdog_expired(const struct watchdog *w, u64 now);
+
 /* --- virtual PCI (vmm/vpci*.c) --- */
 
 #define VPCI_FUNCTIONS_MAX 31

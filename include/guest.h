@@ -80,6 +80,11 @@ struct load_request {
  * sizes, segments outside RAM, overlaps, unsupported protocol. False with words in REASON.
  */
 bool image_check(const struct load_request *request, struct text_sink *reason);
+/*
+ * 64-bit FNV-1a: tells whether IMAGE is still what it was. Each step is one-to-one, so that no change of one byte is lost;
+ * others are in 2^-64 of all cases. Against accidents: who could change an image on purpose could change its sum.
+ */
+u64 image_sum(struct image image);
 /* Loads a checked image and fills the boot processor's state. */
 bool image_load(const struct load_request *request, const struct guest_memory *memory,
 		struct vcpu_state *state, struct text_sink *reason);
@@ -94,6 +99,7 @@ struct acpi_request {
 	const u32 *apic_ids; /* the partition's processors, boot processor first */
 	u32 cpu_count;
 	u64 ecam_base; /* of the guest's bus 0; 1 MiB */
+	bool watchdog; /* somebody looks at it */
 	struct acpi_window windows[2]; /* of PCI memory: below and above 4 GiB */
 };
 
@@ -107,6 +113,8 @@ bool acpi_build(const struct acpi_request *request, u8 *buffer);
 /* Ports that the guest's tables name. */
 #define GUEST_SLEEP_CONTROL_PORT 0x600 /* ACPI sleep control register: write SLP_EN | type 5 << 2 */
 #define GUEST_SLEEP_STATUS_PORT 0x601
+#define GUEST_WATCHDOG_PORT 0x602 /* a byte */
+#define GUEST_WATCHDOG_COUNTER_PORT 0x604 /* a word */
 #define GUEST_RESET_PORT 0xcf9
 #define GUEST_RESET_VALUE 0x06
 #define GUEST_SLEEP_TYPE_OFF 5

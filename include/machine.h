@@ -26,6 +26,10 @@ struct cpu {
 bool cpus_start(struct text_sink *reason);
 /* Where every processor arrives, with our tables loaded, interrupts off. */
 _Noreturn void cpu_main(struct cpu *cpu);
+/* Since the processors were switched on. */
+static inline u64 machine_milliseconds(void) {
+	return cpu_tsc() / boot.inventory.tsc_khz;
+}
 struct cpu *cpu_by_index(u32 index);
 /* The processor that runs this, by its local APIC. */
 struct cpu *cpu_here(void);
@@ -169,6 +173,7 @@ struct partition {
 	char failure_text[128];
 	volatile u32 vcpus_running;
 	volatile u32 round; /* counts starts */
+	u64 image_sum; /* of its images, as they were read */
 	struct arena state_arena; /* for what lives as long as the partition */
 	struct vcpu *vcpus;
 	u32 vcpu_count;
@@ -184,6 +189,7 @@ struct partition {
 	struct spinlock lock; /* devices below */
 	struct uart uart;
 	struct virtual_ioapic ioapic;
+	struct watchdog watchdog;
 	struct vpci vpci;
 	u32 interrupts_taken; /* functions that have their remapping entries */
 	struct guest_memory memory;
@@ -244,6 +250,8 @@ void partition_finish(struct partition *partition);
 /* Stops it with words; the first ones count. Returns false. */
 __attribute__((format(printf, 2, 3))) bool partition_fail(struct partition *partition,
 							  const char *format, ...);
+/* On the monitor processor: who has not fed its watchdog has failed. */
+void partitions_watch(void);
 /* On the monitor processor. */
 void partition_order(struct partition *partition, enum partition_order order);
 /* Takes what was typed at the machine's console (vmm/commands.c). */
@@ -281,6 +289,8 @@ __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 void console_text(const char *name, const char *text, u32 length, bool end);
 /* What has been typed; -1: nothing. */
 int console_read(void);
+/* A command: shows the end of the log. */
+void console_log(struct partition *unused);
 /* Bytes as they are. */
 extern struct text_sink console;
 void console_init(u16 port);

@@ -52,12 +52,14 @@ static bool add_processor(struct acpi_header *madt, u32 uid, u32 apic_id) {
 bool acpi_build(const struct acpi_request *request, u8 *buffer) {
 	struct acpi_header *madt = (struct acpi_header *)(buffer + GUEST_TABLES_APIC);
 	struct acpi_header *mcfg = (struct acpi_header *)(buffer + GUEST_TABLES_MCFG);
+	struct acpi_header *wdat = (struct acpi_header *)(buffer + GUEST_TABLES_WDAT);
 	struct acpi_header *dsdt = (struct acpi_header *)(buffer + GUEST_TABLES_DSDT);
 	struct acpi_mcfg_window *window = (struct acpi_mcfg_window *)((struct acpi_mcfg *)mcfg + 1);
 
 	memset(buffer, 0, GUEST_ACPI_SIZE);
 	memcpy(buffer, guest_tables, sizeof(guest_tables));
 	window->base = request->ecam_base;
+	((u8 *)wdat)[WDAT_FLAGS] = request->watchdog;
 	for (u32 i = 0; i < request->cpu_count; i++)
 		if (!add_processor(madt, i, request->apic_ids[i]))
 			return false;
@@ -69,6 +71,7 @@ bool acpi_build(const struct acpi_request *request, u8 *buffer) {
 		return false;
 	seal(madt);
 	seal(mcfg);
+	seal(wdat);
 	seal(dsdt);
 	return true;
 }

@@ -63,6 +63,18 @@ bool partition_fail(struct partition *p, const char *format, ...) {
 	return false;
 }
 
+/* Under the lock: what has expired is this life's. */
+void partitions_watch(void) {
+	for (u32 i = 0; i < boot.plan.partition_count; i++) {
+		struct partition *p = &machine.partitions[i];
+
+		spin_lock(&p->lock);
+		if (watchdog_expired(&p->watchdog, machine_milliseconds()))
+			partition_stop(p, "the guest did not feed its watchdog in time");
+		spin_unlock(&p->lock);
+	}
+}
+
 /* False: a processor of it is missing. */
 static bool begin_again(struct partition *p) {
 	for (u32 i = 0; i < p->vcpu_count; i++)
@@ -112,6 +124,7 @@ void partition_finish(struct partition *p) {
 	spin_lock(&p->lock);
 	vpci_reset(&p->vpci);
 	ioapic_reset(&p->ioapic);
+	p->watchdog = (struct watchdog){0};
 	spin_unlock(&p->lock);
 	give_interrupts_back(p);
 	give_groups_back(p);

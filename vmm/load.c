@@ -4,6 +4,8 @@
 #include "x86.h"
 
 #define TSS_LIMIT_MIN 0x67
+#define FNV_OFFSET 0xcbf29ce484222325ull
+#define FNV_PRIME 0x100000001b3ull
 
 bool load_refuse(struct load *load, const char *format, ...) {
 	va_list arguments;
@@ -23,6 +25,14 @@ bool image_read(struct image image, u64 offset, void *to, size_t count) {
 		return false;
 	memcpy(to, image.data + offset, count);
 	return true;
+}
+
+u64 image_sum(struct image image) {
+	u64 sum = FNV_OFFSET;
+
+	for (u64 i = 0; i < image.size; i++)
+		sum = (sum ^ image.data[i]) * FNV_PRIME;
+	return sum;
 }
 
 u64 load_ram_at(const struct load *load, u64 base) {

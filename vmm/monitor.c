@@ -119,6 +119,7 @@ _Noreturn void monitor_loop(struct cpu *cpu) {
 	apic_timer_calibrate();
 	for (;;) {
 		faults_drain();
+		partitions_watch();
 		commands_poll();
 		frame_draw(&boot.frame);
 		cpu_idle_for(cpu, MONITOR_PERIOD_MS);

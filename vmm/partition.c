@@ -114,6 +114,7 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 
 	p->plan = plan;
 	p->index = index;
+	p->image_sum = partition_images(p);
 	arena->size = pages * PAGE_SIZE;
 	arena->base = page_pool_take(&boot.pool, pages);
 	if (!arena->base)

@@ -7,7 +7,9 @@ bool guest_memory_map(struct partition *p);
 /* Zeroes all of it. */
 void guest_memory_clear(struct partition *p);
 
-/* vmm/start.c: builds the guest's tables and loads its images; failures are the partition's. */
+/* vmm/start.c: a sum of the images that are kept for it. */
+u64 partition_images(const struct partition *p);
+/* Builds the guest's tables and loads its images; failures are the partition's. */
 bool partition_load(struct partition *p, struct vcpu_state *state);
 
 /* vmm/statistics.c */

@@ -45,11 +45,18 @@ static bool place_tables(struct partition *p) {
 		return false;
 	for (u32 i = 0; i < p->vcpu_count; i++)
 		apic_ids[i] = p->vcpus[i].cpu->apic_id;
+	request.watchdog = machine.monitor != NULL;
 	bar_windows(p, request.windows);
 	if (!acpi_build(&request, tables))
 		return false;
 	memcpy(tables + (GUEST_RESET_VECTOR - GUEST_ACPI_BASE), reset_code, sizeof(reset_code));
 	return true;
+}
+
+u64 partition_images(const struct partition *p) {
+	const struct boot_images *images = &boot.images[p->index];
+
+	return image_sum(images->kernel) - image_sum(images->initrd);
 }
 
 bool partition_load(struct partition *p, struct vcpu_state *state) {
@@ -61,6 +68,8 @@ bool partition_load(struct partition *p, struct vcpu_state *state) {
 	struct text_buffer reason = TEXT_BUFFER(sizeof(p->failure_text));
 
 	vcpu_reset_state(state);
+	if (partition_images(p) != p->image_sum)
+		return partition_fail(p, "its images in memory are not what was read at first");
 	if (!place_tables(p))
 		return partition_fail(p, "its ACPI tables do not fit");
 	return image_load(&request, &p->memory, state, &reason.sink) ||

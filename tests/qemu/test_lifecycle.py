@@ -8,7 +8,8 @@ ATTACKER = ROOT / "build" / "guest" / "attacker.elf"
 
 
 def test_a_partition_that_fails_begins_again_and_others_do_not_notice(boot):
-    """restart = on-failure: a triple fault is followed by a fresh start; restart = never stays ended."""
+    """restart = on-failure: a triple fault is followed by a fresh start; restart = never stays ended, here by a watchdog that a
+    guest has fed for a while and then forgotten."""
     conf = """
 [partition again]
 cpus = 1
@@ -21,7 +22,7 @@ restart = on-failure
 cpus = 2
 memory = 32M
 kernel = attacker.elf
-cmdline = triple-fault
+cmdline = watchdog
 
 [partition victim]
 cpus = 3
@@ -34,7 +35,8 @@ cmdline = victim
     for _ in range(3):
         end = machine.wait_for(r"bulkhead: partition again: restarting\n", 120, after=end).end()
         end = machine.wait_for(r"bulkhead: partition again: started\n", 120, after=end).end()
-    machine.wait_for(r"bulkhead: partition once: failed: triple fault", 120)
+    fed = machine.wait_for(r"^\[once\] guest: watchdog running 1, fed\n", 120).end()
+    machine.wait_for(r"bulkhead: partition once: failed: the guest did not feed its watchdog in time\n", 120, after=fed)
     machine.wait_for(r"^\[victim\] victim: round \d+ changed 0 first 0x0 interrupts 0\n", 120, after=end)
     assert not machine.lines(r"bulkhead: partition once: restarting")
     found = machine.lines(r"^\[again\] guest: found .* in registers$")
@@ -62,7 +64,8 @@ cmdline = "console=ttyS0 panic=-1"
 
 
 def test_trust_is_printed_and_marks_the_partition(boot):
-    """A trust line shows at every start, with the partition that depends on it."""
+    """A trust line shows at every start, with the partition that depends on it. Of two devices without a reset one is reset with
+    its bus, unasked; the other one, on the root bus, is had by accepting that."""
     conf = """
 [hypervisor]
 trust = 0000:00:06.0 lab machine only
@@ -73,11 +76,22 @@ memory = 32M
 kernel = attacker.elf
 cmdline = ports
 device = /0000:00/06.0/00.0
+
+[partition b]
+cpus = 2
+memory = 32M
+kernel = attacker.elf
+cmdline = ports
+device = 0000:00:08.0
+no-reset = accept
 """
     machine = boot(conf=conf, files=[ATTACKER], devices=[
-        "-device", "ioh3420,id=rp6,bus=pcie.0,addr=6.0,chassis=60,slot=60", "-device", "edu,bus=rp6,addr=0.0"])
+        "-device", "ioh3420,id=rp6,bus=pcie.0,addr=6.0,chassis=60,slot=60", "-device", "edu,bus=rp6,addr=0.0",
+        "-device", "edu,bus=pcie.0,addr=8.0"])
     machine.wait_for(r"bulkhead: trust: port 0000:00:06\.0: lab machine only\n", 120)
     machine.wait_for(r"bulkhead: trust: partition a is not fully isolated: it relies on port 0000:00:06\.0\n", 60)
     machine.wait_for(r"bulkhead: partition a: stopped\n", 120)
+    machine.wait_for(r"bulkhead: partition b: stopped\n", 120)
+    assert set(machine.lines(r"^bulkhead: no-reset: ")) == {"bulkhead: no-reset: partition b: nothing resets device 0000:00:08.0"}
     group, = re.findall(r"bulkhead: group \d+: (0000:00:06\.0.*)", machine.text)
     assert re.fullmatch(r"0000:00:06\.0 0000:[0-9a-f]{2}:00\.0", group), "the trusted port stays with what is directly below"

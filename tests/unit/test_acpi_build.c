@@ -115,6 +115,30 @@ static void configuration_space_is_where_the_request_says(void **unused) {
 	assert_int_equal(number(find_table("MCFG") + 52, 4), 0); /* segment 0, buses 0 to 0 */
 }
 
+/* Instructions of 24 bytes from 68 on: action, operation, register, value, mask. */
+static void the_watchdog_is_there_when_somebody_looks_at_it(void **unused) {
+	struct acpi_request request = plain_request();
+
+	(void)unused;
+	for (u32 on = 0; on < 2; on++) {
+		request.watchdog = on;
+		assert_true(acpi_build(&request, area));
+		const u8 *wdat = find_table("WDAT");
+
+		assert_non_null(wdat);
+		assert_int_equal(wdat[60], on);
+		assert_int_equal(number(wdat + 48, 4), 100); /* milliseconds */
+		assert_int_equal(number(wdat + 4, 4), 68 + 24 * number(wdat + 64, 4));
+		for (const u8 *e = wdat + 68; e < wdat + number(wdat + 4, 4); e += 24) {
+			bool counts = e[1] & 1; /* reads or writes the countdown */
+
+			assert_int_equal(number(e + 8, 8), counts ? GUEST_WATCHDOG_COUNTER_PORT
+								  : GUEST_WATCHDOG_PORT);
+			assert_int_equal(e[7], counts ? 2 : 1); /* width of the access */
+		}
+	}
+}
+
 /* As many processors as there is room for: nothing lies over the reset vector. */
 static void tables_end_below_the_reset_vector(void **unused) {
 	static u32 ids[20000];
@@ -205,6 +229,7 @@ int main(void) {
 		cmocka_unit_test(root_pointer_and_tables_add_up),
 		cmocka_unit_test(processors_by_the_width_of_their_identifier),
 		cmocka_unit_test(configuration_space_is_where_the_request_says),
+		cmocka_unit_test(the_watchdog_is_there_when_somebody_looks_at_it),
 		cmocka_unit_test(tables_end_below_the_reset_vector),
 		cmocka_unit_test(too_many_processors_are_refused),
 		cmocka_unit_test(iasl_reads_every_table),

@@ -422,6 +422,24 @@ static void every_protocol_tells_of_a_hole_and_nothing_lies_in_it(void **unused)
 	assert_int_equal(guest_ram_number(&ram, state.gpr[GPR_RBX] + 8, 4), (HOLE - MIB) / KIB);
 }
 
+/* The sum is FNV-1a of 64 bits, and no flipped bit escapes it. */
+static void any_flipped_bit_changes_the_sum(void **unused) {
+	const struct image one = {image, 300};
+
+	(void)unused;
+	assert_true(image_sum((struct image){image, 0}) == 0xcbf29ce484222325);
+	assert_true(image_sum((struct image){(const u8 *)"foobar", 6}) == 0x85944171f73967e8);
+	u64 sum = image_sum(one);
+
+	for (u32 bit = 0; bit < 8 * one.size; bit++) {
+		image[bit / 8] ^= (u8)(1 << bit % 8);
+		assert_true(image_sum(one) != sum);
+		image[bit / 8] ^= (u8)(1 << bit % 8);
+	}
+	assert_true(image_sum(one) == sum);
+	assert_true(image_sum((struct image){image, 299}) != sum);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(linux_goes_to_its_preferred_address, fresh, done),
@@ -434,6 +452,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(debian_kernel_is_loaded, fresh, done),
 		cmocka_unit_test_setup_teardown(pvh_gets_its_start_info, fresh, done),
 		cmocka_unit_test_setup_teardown(elf_that_lies_is_refused, fresh, done),
+		cmocka_unit_test(any_flipped_bit_changes_the_sum),
 		cmocka_unit_test_setup_teardown(multiboot_elf_of_32_bits, fresh, done),
 		cmocka_unit_test_setup_teardown(flat_binary_is_entered_at_its_beginning, fresh,
 						done),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line is a list of words, done one after the other: victim, victim=SECONDS, wait, dma,
- * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, config; and triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
+ * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, config; and watchdog, triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
  */
 #include "guest.h"
 #include <stddef.h>
@@ -26,6 +26,23 @@ static bool is_word(const char *text, const char *word, uint32_t *number) {
 	for (text++; *text >= '0' && *text <= '9'; text++)
 		*number = *number * 10 + (uint32_t)(*text - '0');
 	return true;
+}
+
+/* Fed at first: vmm/tables/wdat.asl. */
+static void starve_watchdog(void) {
+	enum { CONTROL = 0x602, COUNTER = 0x604, RUN = 1, FEED = 2, LONG = 100, SHORT = 5 };
+
+	out16(COUNTER, LONG);
+	out8(CONTROL, RUN);
+	for (uint32_t i = 0; i < 3; i++) {
+		pause_ms(50);
+		out8(CONTROL, FEED);
+	}
+	print("guest: watchdog running %u, fed", (uint64_t)in8(CONTROL));
+	out16(COUNTER, SHORT);
+	__asm__ volatile("cli");
+	for (;;)
+		__asm__ volatile("pause");
 }
 
 static void run(const char *word, uint64_t ram_end) {
@@ -57,6 +74,8 @@ static void run(const char *word, uint64_t ram_end) {
 		look_at_functions();
 	else if (is_word(word, "config", &number))
 		attack_config(ram_end);
+	else if (is_word(word, "watchdog", &number))
+		starve_watchdog();
 	else if (is_word(word, "triple-fault", &number))
 		triple_fault();
 	else if (is_word(word, "jump-beyond", &number))
