@@ -56,7 +56,7 @@ void log_open(void) {
 		if (firmware_allocate_at(place, LOG_KINDS * sizeof(*rings)))
 			rings = (struct log_ring *)(uintptr_t)place;
 	for (u32 i = 0; rings && i < LOG_KINDS; i++) {
-		log_show(&rings[i], LOG_SHOWN, &console);
+		log_show(&rings[i], LOG_SHOWN, "before", &console);
 		memset(&rings[i], 0, sizeof(rings[i]));
 	}
 	boot.logs = rings;

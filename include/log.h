@@ -28,5 +28,5 @@ enum log_kind { LOG_OWN, LOG_PARTITIONS, LOG_KINDS };
 
 /* Nobody is kept out: a processor that fails takes no lock. */
 void log_put(struct log_ring *log, const char *bytes, size_t count);
-/* Prints what is in the last MOST characters, if it is printable; nothing when the sum is wrong. */
-void log_show(const struct log_ring *log, u64 most, struct text_sink *out);
+/* Prints what is in the last MOST characters, if it is printable, with WORD before each line; nothing when the sum is wrong. */
+void log_show(const struct log_ring *log, u64 most, const char *word, struct text_sink *out);

@@ -52,6 +52,8 @@ static const struct command {
 	{"console", attach, ORDER_NONE, "NAME: types into its serial port; Ctrl-] ends that"},
 	{"stats", statistics_print, ORDER_NONE, "NAME: its exits, by reason and processor"},
 	{"faults", faults_list, ORDER_NONE, "the last ones that the IOMMU stopped"},
+	{"log", console_log, ORDER_NONE,
+	 "what was said last: by partitions, then by Bulkhead itself"},
 };
 
 static void help(struct partition *unused) {

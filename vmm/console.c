@@ -20,6 +20,7 @@
 #define MODEM_DTR_RTS 3
 #define ABSENT 0xff
 #define SEND_SPINS 100000
+#define LOG_TAIL (4 * KIB)
 
 static u16 serial_port;
 static struct text_sink *screen;
@@ -43,10 +44,8 @@ static void serial_byte(u8 byte) {
 	}
 }
 
-static void console_put(struct text_sink *sink, const char *bytes, size_t count) {
+static void show(struct text_sink *sink, const char *bytes, size_t count) {
 	(void)sink;
-	if (boot.logs)
-		log_put(&boot.logs[speaker], bytes, count);
 	for (size_t i = 0; serial_port && i < count; i++) {
 		if (bytes[i] == '\n')
 			serial_byte('\r');
@@ -57,6 +56,12 @@ static void console_put(struct text_sink *sink, const char *bytes, size_t count)
 	frame_put(&boot.frame, bytes, count);
 	if (!machine.monitor)
 		frame_draw(&boot.frame);
+}
+
+static void console_put(struct text_sink *sink, const char *bytes, size_t count) {
+	if (boot.logs)
+		log_put(&boot.logs[speaker], bytes, count);
+	show(sink, bytes, count);
 }
 
 struct text_sink console = {.put = console_put};
@@ -113,6 +118,18 @@ void console_text(const char *name, const char *text, u32 length, bool end) {
 	speaker = LOG_OWN;
 	begun = !end;
 	writer = name;
+	spin_unlock(&lock);
+}
+
+/* Nothing of it is said anew: that would push out what was said before. */
+void console_log(struct partition *unused) {
+	struct text_sink shown = {.put = show};
+
+	(void)unused;
+	spin_lock(&lock);
+	end_line();
+	for (u32 i = LOG_KINDS; boot.logs && i-- > 0;)
+		log_show(&boot.logs[i], LOG_TAIL, "log", &shown);
 	spin_unlock(&lock);
 }
 

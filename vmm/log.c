@@ -18,7 +18,7 @@ void log_put(struct log_ring *log, const char *bytes, size_t count) {
 	cpu_flush_line(log);
 }
 
-void log_show(const struct log_ring *log, u64 most, struct text_sink *out) {
+void log_show(const struct log_ring *log, u64 most, const char *word, struct text_sink *out) {
 	u64 at = log->written - min_u64(log->written, min_u64(most, LOG_TEXT));
 	u64 sum = log->written;
 	char last = '\n';
@@ -29,7 +29,7 @@ void log_show(const struct log_ring *log, u64 most, struct text_sink *out) {
 		char c = log->text[at % LOG_TEXT];
 
 		if (last == '\n')
-			text_print(out, "bulkhead: before: ");
+			text_print(out, "bulkhead: %s: ", word);
 		if (c == '\n' || (c >= ' ' && c <= '~'))
 			text_print(out, "%.*s", 1, &c);
 		last = c;

@@ -55,6 +55,7 @@ def test_commands_and_typing(boot, tmp_path):
     ask("list\r", r"bulkhead: partition linux: running, start 1, 1 processors, 256 MiB, 0 functions\n")
     machine.wait_for(r"bulkhead: partition victim: running, start 1, 2 processors, 64 MiB, 0 functions\n", 60, after=here)
     ask("groups\r", r"bulkhead: group 0: 0000:00:00\.0\n")
+    ask("log\r", r"^bulkhead: log: \[victim\] victim: round \d+.*\n(bulkhead: log: .*\n)*bulkhead: log: bulkhead: group 0: ")
     ask("faults\r", r"bulkhead: 0 faults so far\n")
     ask("stats victim\r", r"bulkhead: stats victim cpu 2: exits \d+ io \d+")
     ask("nonsense\r", r"bulkhead: `nonsense` is no command: try help\n")

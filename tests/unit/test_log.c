@@ -18,7 +18,7 @@ static char shown[256 * KIB];
 static const char *show(u64 most) {
 	struct text_buffer buffer = text_buffer(shown, sizeof(shown));
 
-	log_show(&ring, most, &buffer.sink);
+	log_show(&ring, most, "before", &buffer.sink);
 	assert_false(buffer.truncated);
 	return shown;
 }

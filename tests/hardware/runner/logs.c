@@ -19,7 +19,7 @@ void logs_read(struct text_sink *out) {
 		struct log_ring *rings = take(place);
 
 		for (u32 i = 0; rings && i < LOG_KINDS; i++) {
-			log_show(&rings[i], LOG_TEXT, out);
+			log_show(&rings[i], LOG_TEXT, "before", out);
 			memset(&rings[i], 0, sizeof(rings[i]));
 		}
 		if (rings)
