@@ -475,6 +475,15 @@ static void a_refused_entry_has_words(void **state) {
 	assert_int_equal(take(0, 0).reason, EXIT_NONE);
 }
 
+/* Not the guest's state: the loop notes it, ends the partition and clears MCIP. */
+static void a_machine_check_on_the_way_in_is_one(void **state) {
+	struct vcpu_exit exit = take(41 | (u32)EXIT_ENTRY_FAILED, 0);
+
+	(void)state;
+	assert_int_equal(exit.reason, EXIT_EXCEPTION);
+	assert_int_equal(exit.vector, EXCEPTION_MC);
+}
+
 static void a_first_entry_is_checked_before(void **state) {
 	struct vcpu_exit exit;
 
@@ -609,6 +618,7 @@ int main(void) {
 		cmocka_unit_test_setup(debug_exceptions_are_completed, set_up),
 		cmocka_unit_test_setup(steps_are_pending, set_up),
 		cmocka_unit_test_setup(a_refused_entry_has_words, set_up),
+		cmocka_unit_test_setup(a_machine_check_on_the_way_in_is_one, set_up),
 		cmocka_unit_test_setup(a_first_entry_is_checked_before, set_up),
 		cmocka_unit_test_setup(an_instruction_carried_out_ends_the_shadow, set_up),
 		cmocka_unit_test(a_kick_before_the_entry_is_not_lost),

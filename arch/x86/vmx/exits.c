@@ -91,7 +91,11 @@ static void decode(struct vcpu *vcpu, struct vcpu_exit *exit) {
 	/* Where 32-bit addresses end they begin again; an entry refuses what is above. */
 	if ((exit->next_rip ^ vcpu->state.rip) >> 32 && !in_64bit_code())
 		exit->next_rip = (u32)exit->next_rip;
-	if (exit->code & EXIT_ENTRY_FAILED) {
+	if (code == VMX_EXIT_ENTRY_MACHINE_CHECK) {
+		/* Section 27.8: the machine's, not the guest's. Like one in the guest it is noted, and MCIP cleared. */
+		exit->reason = EXIT_EXCEPTION;
+		exit->vector = EXCEPTION_MC;
+	} else if (exit->code & EXIT_ENTRY_FAILED) {
 		vmx_load_state(vcpu);
 		exit->reason = EXIT_INVALID;
 		exit->why = vmx_state_fault(&vcpu->state) ?: exit->why;

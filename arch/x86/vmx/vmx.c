@@ -132,10 +132,21 @@ static unsigned int vmx_nested_leaf_level(void) {
 	return ept & EPT_PAGE_1G ? 3 : ept & EPT_PAGE_2M ? 2 : 1;
 }
 
+/* Guests' tables are made for the first one that comes here: others must be able to walk them, and survive it. */
+static void check_tables(const struct cpu *cpu) {
+	static unsigned int leaf_level;
+
+	if (leaf_level && leaf_level != vmx_nested_leaf_level())
+		panic("cpu %u: its EPT has other page sizes than those before it", cpu->index);
+	leaf_level = vmx_nested_leaf_level();
+	if (!ept_format.small_code && !large_code_is_safe())
+		panic("cpu %u: a guest's large pages can stop it, but not those before it",
+		      cpu->index);
+}
+
 static bool vmx_cpu_enable(struct cpu *cpu, struct page_pool *pool) {
 	u8 *area = page_pool_take(pool, CPU_PAGES);
 	struct text_buffer reason = TEXT_BUFFER(256);
-	static unsigned int leaf_level; /* tables are the same for all */
 	u64 feature;
 
 	if (!area)
@@ -143,9 +154,7 @@ static bool vmx_cpu_enable(struct cpu *cpu, struct page_pool *pool) {
 	cpu->vendor = area + PAGE_SIZE;
 	if (!check(cpu->vendor, &reason.sink))
 		panic("cpu %u: %s", cpu->index, reason.data);
-	if (leaf_level && leaf_level != vmx_nested_leaf_level())
-		panic("cpu %u: its EPT has other page sizes than those before it", cpu->index);
-	leaf_level = vmx_nested_leaf_level();
+	check_tables(cpu);
 	feature = msr_read(MSR_FEATURE_CONTROL);
 	if (!(feature & FEATURE_LOCKED))
 		msr_write(MSR_FEATURE_CONTROL, feature | FEATURE_LOCKED | FEATURE_VMX);
