@@ -8,7 +8,6 @@ endif
 NASM ?= nasm
 IASL ?= iasl
 IOMMU ?= amd
-FUZZ_SECONDS ?= 60
 N ?= 5
 SEED ?= 1
 COUNT ?= 1000000
@@ -285,7 +284,7 @@ $(BUILD)/fuzz/%: $(BUILD)/fuzzed/tests/fuzz/%.o $(BUILD)/libfuzzed.a
 fuzzers: $(FUZZERS)
 
 fuzz: fuzzers
-	@$(TOOLS)/fuzz.py --seconds $(FUZZ_SECONDS)
+	@$(TOOLS)/fuzz.py $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS))
 
 # ---- the guest of the demonstration and of the tests ----------------------------------------------
 
@@ -435,7 +434,7 @@ build/guest/fuzzer.elf: $(FUZZER_OBJ) tests/qemu/fuzzer/link.ld
 guest: build/guest/weapons.elf
 
 ATTACKS_OBJ := $(addprefix build/guest/attacker/,start.asm.o machine.c.o pci.c.o edu.c.o device.c.o) \
-	$(patsubst tests/qemu/attacks/%,build/guest/attacks/%.o,$(sort $(wildcard tests/qemu/attacks/*.c)))
+	$(patsubst tests/qemu/attacks/%,build/guest/attacks/%.o,$(filter-out %/find.c,$(sort $(wildcard tests/qemu/attacks/*.c))))
 
 build/guest/attacks/%.c.o: tests/qemu/attacks/%.c tests/qemu/attacks/attacks.h tests/qemu/attacker/guest.h
 	@mkdir -p $(@D)
@@ -446,6 +445,14 @@ build/guest/weapons.elf: $(ATTACKS_OBJ) tests/qemu/attacker/link.ld
 	$(call say,GUEST,$@)
 	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKS_OBJ)
+
+# Searches a machine's memory, for the same tests.
+guest: build/guest/find
+
+build/guest/find: tests/qemu/attacks/find.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O3 $(WARNINGS) -o $@ $<
 
 # ---- booting --------------------------------------------------------------------------------------
 
@@ -465,7 +472,7 @@ run: deps
 	@$(TOOLS)/run-demo.py --iommu $(IOMMU)
 
 check: deps
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(TOOLS)/check.py all
+	@$(if $(FUZZ_SECONDS),FUZZ_SECONDS=$(FUZZ_SECONDS)) $(TOOLS)/check.py all
 
 # N random machines: isolation groups against those that Linux forms, each drawn from SEED onwards.
 check-groups: deps

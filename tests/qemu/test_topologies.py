@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from machine import IMAGE, ROOT
+from survey_files import expect_same_as_console, read_back
 
 ORACLE = ROOT / "tests" / "data" / "oracle"
 BOOT = 120  # seconds
@@ -88,6 +89,8 @@ def test_groups_equal_linux_or_are_coarser_by_a_printed_reason(boot, tmp_path, n
                    extra=["-drive", f"if=none,id=esp,file={esp},format=raw", "-device", "ide-hd,drive=esp,bus=ide.0,bootindex=0"])
     assert machine.wait_end(BOOT) is None, "a survey returns to firmware"
     groups, reasons = printed(machine.text)
+    machine.stop()
+    expect_same_as_console(machine.text, read_back(esp, "survey.txt"))
 
     functions = sorted(function for line in linux for function in line)
     assert sorted(groups) == functions, "the boot disk is at the chipset's own controller: the functions are the same"

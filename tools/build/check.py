@@ -18,6 +18,7 @@ import fuzz
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")  # make hands its own on
 JOBS = f"-j{os.cpu_count()}"
+FUZZ_SECONDS = 20  # a target, beside its corpus; `make fuzz` takes longer
 PYTHON = "/usr/bin/python3"  # the one that the package python3-pytest belongs to
 
 
@@ -68,7 +69,7 @@ def run_unit(sums):
 def run_fuzz(sums):
     """Every input of the corpus, then new ones for FUZZ_SECONDS a target."""
     make(sums, "fuzz: build", "fuzzers")
-    for name, good in fuzz.run(int(os.environ.get("FUZZ_SECONDS", "60"))).items():
+    for name, good in fuzz.run(int(os.environ.get("FUZZ_SECONDS") or FUZZ_SECONDS)).items():
         sums.result(f"fuzz_{name}", good)
 
 
@@ -79,7 +80,7 @@ def run_pytest(sums, *folders, workers=1):
     tests = [path for path in (ROOT / "tests" / folder for folder in folders) if any(path.glob("test_*.py"))]
     if not tests:
         return
-    status = subprocess.run([PYTHON, "-B", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", f"--junitxml={report}",
+    status = subprocess.run([PYTHON, "-B", "-m", "pytest", "-q", "-rs", "--durations=15", "-p", "no:cacheprovider", f"--junitxml={report}",
                              *(["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []), *map(str, tests)], cwd=ROOT).returncode
     if not report.exists():
         sums.failed.append("pytest did not run")

@@ -18,6 +18,7 @@
 #define TSC_PER_MS 1000000u /* at least; waits may be longer */
 #define VECTOR_UD 6u
 #define VECTOR_GP 13u
+#define VECTOR_REST 0xf1u
 #define VECTOR_APIC_SPURIOUS 0xffu
 
 extern volatile uint64_t interrupt_counts[256]; /* without faults of trial instructions */
@@ -32,6 +33,8 @@ _Noreturn void power_off(void);
 _Noreturn void triple_fault(void);
 uint64_t interrupts_total(void);
 void pause_ms(uint32_t milliseconds);
+/* Halts meanwhile, which leaves a busy machine to others: about so long, by the local APIC's timer. Its one interrupt is not counted. */
+void rest_ms(uint32_t milliseconds);
 uint32_t apic_id(void);
 
 /* Runs INSTRUCTION; the vector that it raised, or NO_FAULT. */

@@ -15,6 +15,11 @@
 #define MSR_X2APIC_SVR 0x80f
 #define MSR_X2APIC_EOI 0x80b
 #define MSR_X2APIC_ISR 0x810
+#define MSR_X2APIC_LVT_TIMER 0x832
+#define MSR_X2APIC_TIMER_INITIAL 0x838
+#define MSR_X2APIC_TIMER_DIVIDE 0x83e
+#define TIMER_DIVIDE_16 3
+#define TIMER_PER_MS 62500u /* a bus of 1 GHz */
 #define SVR_ENABLE 0x100
 
 struct frame {
@@ -41,6 +46,7 @@ volatile uint64_t trial_resume;
 volatile uint32_t trial_vector;
 volatile uint64_t trial_rip;
 static struct gate idt[256];
+static volatile bool rests;
 
 void attacker_vector(struct frame *frame);
 /* The compiler calls them. */
@@ -144,7 +150,10 @@ void attacker_vector(struct frame *frame) {
 		frame->flags &= ~(uint64_t)FLAGS_TF;
 		return;
 	}
-	interrupt_counts[frame->vector]++;
+	if (frame->vector == VECTOR_REST && rests)
+		rests = false;
+	else
+		interrupt_counts[frame->vector]++;
 	if (frame->vector < EXCEPTIONS && frame->vector != 2) {
 		print("guest: unexpected exception %u error %x at %x", frame->vector, frame->error,
 		      frame->rip);
@@ -186,6 +195,22 @@ void pause_ms(uint32_t milliseconds) {
 
 	while (tsc() - begin < (uint64_t)milliseconds * TSC_PER_MS)
 		__asm__ volatile("pause");
+}
+
+void rest_ms(uint32_t milliseconds) {
+	static bool ready;
+
+	if (!ready) {
+		try_write_msr(MSR_X2APIC_TIMER_DIVIDE, TIMER_DIVIDE_16);
+		try_write_msr(MSR_X2APIC_LVT_TIMER, VECTOR_REST);
+		ready = true;
+	}
+	__asm__ volatile("cli");
+	rests = true;
+	try_write_msr(MSR_X2APIC_TIMER_INITIAL, milliseconds * TIMER_PER_MS);
+	while (rests)
+		__asm__ volatile("sti; hlt; cli" ::: "memory");
+	__asm__ volatile("sti");
 }
 
 uint32_t apic_id(void) {

@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #define BEGIN (16 * MIB)
+#define REST_MS 50
 #define FACTOR 0x9e3779b97f4a7c15ull
 
 static void fill(volatile uint64_t *begin, volatile uint64_t *end) {
@@ -39,6 +40,7 @@ void victim_run(uint64_t ram_end) {
 				print("victim: vector %u came %u times", (uint64_t)i,
 				      interrupt_counts[i]);
 		}
+		rest_ms(REST_MS);
 	}
 }
 

@@ -25,7 +25,7 @@ enum order {
 	ORDER_MSI, /* APIC ID of the victim */
 	ORDER_MSI_HOLD, /* the same; hostile values stay until the next order */
 	ORDER_MSIX, /* the same, rounds */
-	ORDER_CONFIG,
+	ORDER_CONFIG, /* of each function so many bytes */
 	ORDER_STORM, /* faults */
 	ORDER_ARM, /* address: every device that can be armed fires there from now on */
 	ORDER_END, /* enum ending */
@@ -63,6 +63,7 @@ struct mailbox {
 	char name[MAILBOX_NAME];
 	volatile uint64_t result[RESULTS];
 	volatile uint64_t shown[SHOWN_WORDS];
+	volatile uint64_t awaited; /* somebody waits for a round: no rest before it */
 };
 
 /* The test finds a guest's memory by this word at SIGNATURE_PLACE, and the ID of its processor behind it. */
@@ -154,7 +155,7 @@ void hold_msi(uint32_t victim);
 
 /* --- config.c --- */
 
-void attack_configuration(uint64_t ram_end);
+void attack_configuration(uint64_t ram_end, uint32_t bytes);
 
 /* --- victim.c --- */
 

@@ -8,6 +8,7 @@
 #define CONFIG_BYTES 4096u
 #define PORTS_BYTES 256u
 #define DEVFN_STEP 8u
+#define LAST_BUS 16u
 #define CAP_PM 1u
 #define CAP_MSI 5u
 #define CAP_PCIE 0x10u
@@ -45,13 +46,13 @@ static void collect(void) {
 	}
 }
 
-/* Nothing but the own functions may answer. */
+/* Nothing but the own functions may answer. On buses that no machine here has, the ends of each are enough. */
 static void look_around(uint64_t ecam) {
 	for (uint32_t bus = 0; bus < 256; bus++) {
 		for (uint32_t devfn = 0; devfn < 256; devfn += bus ? DEVFN_STEP : 1) {
 			bool own = !bus && !(devfn % DEVFN_STEP);
 
-			if (own)
+			if (own || (bus > LAST_BUS && devfn && devfn != 256 - DEVFN_STEP))
 				continue;
 			pci_write(bus, devfn, PCI_COMMAND, 0);
 			pci_write(bus, devfn, HEADER_BRIDGE_FIRST, UINT32_MAX);
@@ -71,14 +72,15 @@ static void look_around(uint64_t ecam) {
 	}
 }
 
-/* Every byte with every walking one, then all widths with patterns. */
-static void write_everything(uint64_t ecam, uint32_t devfn) {
+/* Every byte of the first BYTES with every walking one, then all widths with patterns; the first pattern everywhere. */
+static void write_everything(uint64_t ecam, uint32_t devfn, uint32_t bytes) {
 	static const uint32_t patterns[] = {UINT32_MAX, 0, 0x55555555, 0xaaaaaaaa, 0x12345678};
 	uint64_t at = slot(ecam, devfn);
-	/* What is not PCI Express has nothing behind the first part: patterns are enough there. */
-	uint32_t bytes = pci_capability(devfn, CAP_PCIE) ? CONFIG_BYTES : PORTS_BYTES;
 
-	for (uint32_t offset = 0; offset < bytes; offset++) {
+	/* What is not PCI Express has nothing behind the first part: patterns are enough there. */
+	uint32_t walked = pci_capability(devfn, CAP_PCIE) ? bytes : PORTS_BYTES;
+
+	for (uint32_t offset = 0; offset < walked; offset++) {
 		for (uint32_t bit = 0; bit < 8; bit++)
 			*(volatile uint8_t *)(at + offset) = (uint8_t)(1u << bit);
 		tried(true, false);
@@ -86,7 +88,7 @@ static void write_everything(uint64_t ecam, uint32_t devfn) {
 	for (uint32_t p = 0; p < sizeof(patterns) / sizeof(*patterns); p++) {
 		for (uint32_t offset = 0; offset < PORTS_BYTES; offset += 4)
 			pci_write(0, devfn, offset, patterns[p]);
-		for (uint32_t offset = 0; offset < CONFIG_BYTES; offset += 4) {
+		for (uint32_t offset = 0; offset < (p ? bytes : CONFIG_BYTES); offset += 4) {
 			mmio_write32(at + offset, patterns[p]);
 			*(volatile uint16_t *)(at + offset + 2) = (uint16_t)patterns[p];
 			tried(true, false);
@@ -170,7 +172,7 @@ static bool is_as_before(const struct device *d) {
 	return true;
 }
 
-void attack_configuration(uint64_t ram_end) {
+void attack_configuration(uint64_t ram_end, uint32_t bytes) {
 	uint64_t ecam = pci_ecam();
 
 	collect();
@@ -181,7 +183,7 @@ void attack_configuration(uint64_t ram_end) {
 		/* The mailbox must be there for the answer; its registers are attacked like all others. */
 		move_bars(d, ecam, ram_end);
 		restore(d);
-		write_everything(ecam, d->devfn);
+		write_everything(ecam, d->devfn, bytes);
 		restore(d);
 		control(is_as_before(d));
 	}

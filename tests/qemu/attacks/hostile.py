@@ -6,10 +6,10 @@ found by its marks, and what the hypervisor has given the IOMMU is read in its t
 answer, in pages of their own that they share with this process (ivshmem).
 """
 import mmap
-import os
 import re
 import shutil
 import struct
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +19,7 @@ from machine import BUILD, DEBUG_EXIT_PORT, Machine, root_port
 from unit_tables import Tables
 
 GUEST = BUILD / "guest" / "weapons.elf"
+FIND = BUILD / "guest" / "find"
 MIB, GIB = 1 << 20, 1 << 30
 BOOT, ORDER, ROUND = 120, 240, 120  # seconds, several times what each takes
 
@@ -27,8 +28,6 @@ MARK = 0xBADBADBADBAD0031
 TESTDEV_PATTERN = struct.pack("<I", 0x12345678) * 4
 # What all marks have in common, whatever was added to them.
 TRACES = (struct.pack("<Q", MARK)[2:], struct.pack("<Q", MARK_FRAME), TESTDEV_PATTERN)
-
-SEARCHED = 16 * MIB  # at a time
 
 MEMORY = 3 * GIB
 LOW_MEMORY = 2 * GIB  # q35 puts the rest above 4 GiB
@@ -212,27 +211,10 @@ class Field:
     def of_attackers(self, physical):
         return any(self.bases[a.name] <= physical < self.bases[a.name] + self.sizes[a.name] for a in self.attackers)
 
-    def data_ranges(self):
-        """Of the file: what was never written is a hole."""
-        with open(self.shared / "memory", "rb") as file:
-            at = 0
-            while at < MEMORY:
-                try:
-                    begin = os.lseek(file.fileno(), at, os.SEEK_DATA)
-                except OSError:
-                    return
-                at = os.lseek(file.fileno(), begin, os.SEEK_HOLE)
-                yield begin, at
-
     def traces(self):
         """Where marks lie outside of the attackers' own memory, without those that were there from the start."""
-        found = set()
-        for begin, end in self.data_ranges():
-            for at in range(begin, end, SEARCHED):
-                piece = self.memory[at:min(at + SEARCHED + len(TRACES[-1]), end)]
-                for trace in TRACES:
-                    found |= {at + match.start() for match in re.finditer(re.escape(trace), piece)}
-        found = {at for at in found if not self.of_attackers(self.physical(at))}
+        run = subprocess.run([FIND, self.shared / "memory", *(trace.hex() for trace in TRACES)], stdout=subprocess.PIPE, check=True)
+        found = {at for at in map(int, run.stdout.split()) if not self.of_attackers(self.physical(at))}
         return found - self.known_traces
 
     # ---- places ----
@@ -281,22 +263,27 @@ class Field:
     def order(self, name, verb, *arguments, title="", addresses=(), wait=True):
         mailbox = self.mailboxes[name]
         mailbox.post(verb, *arguments, name=title, addresses=addresses)
-        deadline = time.monotonic() + ORDER
+        deadline, looked = time.monotonic() + ORDER, time.monotonic()
         while wait and not mailbox.answered():
+            time.sleep(0.005)
+            if time.monotonic() < looked + 0.5:
+                continue
+            looked = time.monotonic()
             now = self.machine.text.rpartition(f"\n[{name}] guest: ready")[2]
             ended = re.search(rf"^bulkhead: partition {name}: (?:failed|stopped).*|^bulkhead: panic.*", now, re.M)
             if time.monotonic() > deadline or self.machine.process.poll() is not None or (ended and verb != "end"):
                 raise AssertionError(f"{name} does not answer to {verb} {title}\n{self.machine.tail()}\n{self.machine.errors}")
-            time.sleep(0.005)
         return mailbox.result()
 
     def wait_rounds(self, count=1):
         """Until the victim has looked at all of its memory that many times, each look begun after now."""
         mailbox = self.mailboxes["victim"]
         target, deadline = mailbox.shown()["rounds"] + count + 1, time.monotonic() + ROUND
+        mailbox.await_rounds(1)
         while mailbox.shown()["rounds"] < target:
             assert time.monotonic() < deadline, f"the victim does not go on\n{self.machine.tail()}"
             time.sleep(0.01)
+        mailbox.await_rounds(0)
 
     def leaked(self):
         """Bytes that were read from somewhere, on the attackers' disks."""
@@ -306,7 +293,7 @@ class Field:
                 with open(self.disks[attacker.name], "rb") as disk:
                     disk.seek(READ_AT)
                     data = disk.read(READ_BYTES)
-                count += len(data) - data.count(0)
+                count += len(data.translate(None, b"\0"))
         return count
 
     def harm(self):

@@ -94,7 +94,7 @@ static void carry_out(uint64_t verb, const volatile uint64_t *a) {
 	case ORDER_MSI: attack_msi((uint32_t)a[0]); break;
 	case ORDER_MSI_HOLD: hold_msi((uint32_t)a[0]); break;
 	case ORDER_MSIX: nvme_hostile_vectors((uint32_t)a[0], a[1]); break;
-	case ORDER_CONFIG: attack_configuration(guest_ram_end); break;
+	case ORDER_CONFIG: attack_configuration(guest_ram_end, (uint32_t)a[0]); break;
 	case ORDER_STORM: testdev_storm(a[0]); break;
 	case ORDER_ARM: arm(a[0]); break;
 	case ORDER_HURT_MEMORY: victim_hurt_memory(); break;
@@ -157,6 +157,6 @@ void attacker_main(const struct multiboot_info *info) {
 		if (victim)
 			victim_round();
 		else
-			__asm__ volatile("pause");
+			rest_ms(1);
 	}
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """There is no window: devices that were told to fire go on while their partition fails, stops, restarts and starts.
 
-The network device writes and interrupts whenever a frame comes from outside, a thousand times a second; edu writes a tenth of
+The network device writes and interrupts whenever a frame comes from outside, some hundred times a second; edu writes a tenth of
 a second after it was told to; the disk controller has its queue full of commands; and iommu-testdev is fired by this process, at
 every moment, whatever its command register says. (amd-iommu names only devices on the root
 bus rightly: those are there whose faults are looked at.)

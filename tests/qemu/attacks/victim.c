@@ -10,6 +10,7 @@
 #define PAGE_WORDS (NVME_PAGE / 8)
 #define MARK_PORT 0xbb0
 #define MESSAGES 0xfee00000ull
+#define REST_MS 5 /* after each piece: what has changed is still there then */
 #define SAID 8 /* of words that changed */
 #define WRONG_VECTOR 0x77u
 /* Where its own device writes when it is told to. */
@@ -88,6 +89,8 @@ void victim_round(void) {
 	if (!computes)
 		use_disk();
 	mailbox->shown[SHOWN_INTERRUPTS] = unexpected();
+	if (!computes && !mailbox->awaited)
+		rest_ms(REST_MS);
 }
 
 void victim_hurt_memory(void) {

@@ -19,11 +19,24 @@ static u64 usual_value(u32 index) {
 				     : 0x123456789000ull + index;
 }
 
-/* Opens interrupts for a moment; the one that came, or END_VECTOR. */
-static u32 take_one(void) {
+#define RESTS 12u /* ticks that are slept through after each round */
+#define NOP 0x90
+#define HLT 0xf4
+
+/* Opens interrupts for the instruction; the one that came, or END_VECTOR. */
+static u32 take_one(u8 instruction) {
 	struct trial t = trial_usual();
 
-	return trial_do(MODE_64_0, (const u8[]){0x90, 0x90, 0x90}, 3, &t);
+	return trial_do(MODE_64_0, (const u8[]){instruction, NOP, NOP}, 3, &t);
+}
+
+/* Whether it was the timer's, as all must be. */
+static bool is_tick(u32 vector, u64 *strange) {
+	if (vector != TIMER_VECTOR && vector != END_VECTOR) {
+		print("victim: vector %u", (u64)vector);
+		++*strange;
+	}
+	return vector == TIMER_VECTOR;
 }
 
 void victim_run(void) {
@@ -36,7 +49,7 @@ void victim_run(void) {
 		try_write_msr(kept[i], usual_value(kept[i]));
 	try_write_msr(X2APIC_TIMER_INITIAL, 0);
 	try_write_msr(X2APIC_LVT_TIMER, PERIODIC | TIMER_VECTOR);
-	while (take_one() != END_VECTOR)
+	while (take_one(NOP) != END_VECTOR)
 		; /* from before */
 	print("victim: filled %x to %x", FROM, ram_end);
 	for (u64 round = 1;; round++) {
@@ -48,15 +61,11 @@ void victim_run(void) {
 			if (*word != (u64)word * FACTOR && !changed++)
 				first = word;
 			/* What has come meanwhile, one after the other. */
-			if ((u64)word % (2 * MIB) == 0) {
-				u32 vector = take_one();
-
-				ticks += vector == TIMER_VECTOR;
-				strange += vector != TIMER_VECTOR && vector != END_VECTOR;
-				if (vector != TIMER_VECTOR && vector != END_VECTOR)
-					print("victim: vector %u", (u64)vector);
-			}
+			if ((u64)word % (2 * MIB) == 0)
+				ticks += is_tick(take_one(NOP), &strange);
 		}
+		for (u32 i = 0; i < RESTS; i++)
+			ticks += is_tick(take_one(HLT), &strange);
 		for (u32 i = 0; i < COUNT(kept); i++) {
 			u64 value;
 
