@@ -84,6 +84,11 @@ struct iommu_ops {
 
 	/* The oldest unread fault record; false when there is none. */
 	bool (*next_fault)(struct iommu_unit *unit, struct iommu_fault *fault);
+	/*
+	 * Has MESSAGE sent when a record is there where none was; what is there already may count. NULL: never.
+	 * May be NULL: units that cannot.
+	 */
+	void (*fault_event)(struct iommu_unit *unit, const struct msi_message *message);
 	/* Stops further records from one requester ID (fault storm); may be NULL. */
 	void (*silence)(struct iommu_unit *unit, u16 requester_id);
 };
@@ -168,6 +173,8 @@ bool interrupts_free(struct iommu_unit *unit, u16 requester_id, u32 first, u32 c
 bool interrupts_set(struct iommu_unit *unit, u16 requester_id, u32 index,
 		    const struct interrupt_target *target);
 
+/* fault_event() of all units; false when there is none that can. */
+bool iommu_fault_event(struct iommu *iommu, const struct msi_message *message);
 /* Drains all records of all units; HANDLER is called for each. Returns how many. */
 u32 iommu_drain_faults(struct iommu *iommu,
 		       void (*handler)(void *context, const struct iommu_fault *fault),

@@ -107,6 +107,7 @@ struct vcpu_exit {
 #define REQUEST_INIT BIT(1)
 #define REQUEST_STARTUP BIT(2)
 #define REQUEST_FLUSH BIT(3) /* nested tables changed */
+#define REQUEST_FAULTS BIT(4) /* a unit may have fault records */
 
 enum vcpu_mode { VCPU_OFF, VCPU_WAIT_STARTUP, VCPU_RUNNING };
 
@@ -206,6 +207,8 @@ struct machine {
 	struct partition *volatile attached; /* that is typed into; NULL: commands are */
 	u64 ecam_base; /* where guests see their configuration space */
 	u32 partitions_left; /* that have not stopped */
+	volatile u32
+		fault_events; /* that units may still send, as NMIs, to a partition's processor */
 };
 
 extern struct machine machine;
@@ -272,8 +275,13 @@ void ioapic_end(u64 base, u8 vector);
 /* Reads and reports every fault record; a command: reports the last ones again. */
 void faults_drain(void);
 void faults_list(struct partition *unused);
-/* The same now and then, on machines without a processor for it. */
+/* On machines without a processor for it: now and then, at an exit; and at once when a unit sends an event. */
 void faults_poll(void);
+void faults_event(void);
+/* Has units send events to CPU, if they can and nobody else gets them. */
+void faults_begin(const struct cpu *cpu);
+/* An NMI, which may be one. */
+void faults_signal(void);
 _Noreturn void monitor_loop(struct cpu *cpu);
 /* Every partition has stopped. */
 void machine_idle(void);

@@ -98,6 +98,14 @@ bool iommu_start(struct iommu *iommu, struct page_pool *pool, struct text_sink *
 	return true;
 }
 
+bool iommu_fault_event(struct iommu *iommu, const struct msi_message *message) {
+	if (!iommu->unit_count || !iommu->units[0].ops->fault_event)
+		return false;
+	for (u32 i = 0; i < iommu->unit_count; i++)
+		iommu->units[i].ops->fault_event(&iommu->units[i], message);
+	return true;
+}
+
 u32 iommu_drain_faults(struct iommu *iommu,
 		       void (*handler)(void *context, const struct iommu_fault *fault),
 		       void *context) {

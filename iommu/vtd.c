@@ -316,8 +316,7 @@ static const char *vtd_enable(struct iommu_unit *unit) {
 		can_scale(unit) && vtd_states(unit) & VTD_G_TE &&
 		(mmio_read64(unit->registers + VTD_RTADDR) & VTD_RTADDR_TTM) == VTD_RTADDR_SCALABLE;
 
-	/* Faults are polled for. */
-	mmio_write32(unit->registers + VTD_FECTL, VTD_FECTL_IM);
+	vtd_fault_event(unit, NULL);
 	if (left_on ? !use_scalable_mode(unit) : !vtd_queue_start(unit))
 		return "its invalidation queue does not start";
 	for (u32 i = 0; i < VTD_CAP_NFR(unit->features); i++)
@@ -347,5 +346,6 @@ const struct iommu_ops vtd_ops = {
 	.interrupt_write = vtd_interrupt_write,
 	.message = vtd_message,
 	.next_fault = vtd_next_fault,
+	.fault_event = vtd_fault_event,
 	.silence = vtd_silence,
 };

@@ -57,4 +57,5 @@ bool vtd_invalidate_context(struct iommu_unit *unit, u16 did, u16 requester_id);
 #define VTD_EVERY_DOMAIN NONE
 bool vtd_invalidate_domain(struct iommu_unit *unit, u32 did);
 
+void vtd_fault_event(struct iommu_unit *unit, const struct msi_message *message);
 bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault);

@@ -58,3 +58,21 @@ bool vtd_next_fault(struct iommu_unit *unit, struct iommu_fault *fault) {
 		mmio_write32(unit->registers + VTD_FSTS, VTD_FSTS_PFO);
 	return vtd->record != NONE;
 }
+
+/*
+ * Section 7.4: data and address may change only while the event is masked. What comes meanwhile is pending, and sent
+ * when it is unmasked, unless its record was read. The unit remaps no message of its own.
+ */
+void vtd_fault_event(struct iommu_unit *unit, const struct msi_message *message) {
+	volatile u8 *registers = unit->registers;
+
+	mmio_write32(registers + VTD_FECTL, VTD_FECTL_IM);
+	if (message) {
+		mmio_write32(registers + VTD_FEDATA, message->data);
+		mmio_write32(registers + VTD_FEADDR, (u32)message->address);
+		mmio_write32(registers + VTD_FEUADDR, (u32)(message->address >> 32));
+		mmio_write32(registers + VTD_FECTL, 0);
+	}
+	/* The write has arrived. */
+	mmio_read32(registers + VTD_FECTL);
+}

@@ -80,7 +80,7 @@ static void choose_monitor(void) {
 		if (cpu->online && !cpu->vcpu)
 			machine.monitor = cpu;
 	}
-	if (!machine.monitor && boot.inventory.unit_count)
+	if (!machine.monitor && boot.iommu.unit_count && !boot.iommu.units[0].ops->fault_event)
 		say("warning: no processor is left over: faults of devices wait for the next exit");
 }
 
@@ -127,8 +127,10 @@ static _Noreturn void run_partition(struct cpu *cpu) {
 		cpu_drain_apic();
 		if (!__atomic_sub_fetch(&p->vcpus_running, 1, __ATOMIC_SEQ_CST))
 			partition_finish(p);
-		while (p->round == round)
+		while (p->round == round) {
+			faults_event();
 			cpu_idle(cpu);
+		}
 	}
 }
 
@@ -136,10 +138,12 @@ _Noreturn void cpu_main(struct cpu *cpu) {
 	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
 		cpu_pause();
 	cpu_own_tables(cpu);
-	if (cpu->vcpu)
+	if (cpu->vcpu) {
+		faults_begin(cpu);
 		run_partition(cpu);
-	else if (cpu == machine.monitor)
+	} else if (cpu == machine.monitor) {
 		monitor_loop(cpu);
+	}
 	for (;;)
 		cpu_idle(cpu);
 }

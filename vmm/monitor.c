@@ -8,6 +8,10 @@
 #define FAULTS_KEPT 32
 #define FAULTS_SHOWN 10
 #define DRAIN_PERIOD_MS 20
+#define EVENTS_MAX 32
+#define APIC_ID_LOW 0xffu
+#define MSI_APIC_ID_SHIFT 12
+#define MSI_DELIVERY_SHIFT 8
 
 static const char *const access_names[] = {"dma-read", "dma-write", "interrupt"};
 _Static_assert(FAULT_DMA_READ == 0 && FAULT_INTERRUPT == 2, "order of the names");
@@ -113,6 +117,47 @@ void faults_poll(void) {
 		return;
 	last = now;
 	faults_drain();
+}
+
+/* A neighbour's device is no way to take time without end: there are only so many. */
+void faults_event(void) {
+	if (!machine.fault_events)
+		return;
+	spin_lock(&machine.iommu_lock);
+	if (iommu_drain_faults(&boot.iommu, report, NULL) && machine.fault_events &&
+	    !--machine.fault_events) {
+		iommu_fault_event(&boot.iommu, NULL);
+		say("warning: after %u fault events faults of devices wait for the next exit",
+		    EVENTS_MAX);
+	}
+	spin_unlock(&machine.iommu_lock);
+}
+
+void faults_begin(const struct cpu *cpu) {
+	/* Bits above the lowest eight of the ID are in the upper half of the address. */
+	struct msi_message nmi = {
+		INTERRUPT_WINDOW | (cpu->apic_id & APIC_ID_LOW) << MSI_APIC_ID_SHIFT |
+			(u64)(cpu->apic_id & ~APIC_ID_LOW) << 32,
+		DELIVERY_NMI << MSI_DELIVERY_SHIFT,
+	};
+
+	spin_lock(&machine.iommu_lock);
+	if (!machine.monitor && !machine.fault_events) {
+		machine.fault_events = EVENTS_MAX;
+		if (!iommu_fault_event(&boot.iommu, &nmi))
+			machine.fault_events = 0;
+	}
+	spin_unlock(&machine.iommu_lock);
+}
+
+/* Wherever the NMI strikes: before the guest is entered again, or the processor sleeps, records are read. */
+void faults_signal(void) {
+	struct cpu *cpu = machine.fault_events ? cpu_here() : NULL;
+
+	if (!cpu || !cpu->vcpu)
+		return;
+	__atomic_fetch_or(&cpu->vcpu->requests, REQUEST_FAULTS, __ATOMIC_SEQ_CST);
+	cpu->wake = 1;
 }
 
 _Noreturn void monitor_loop(struct cpu *cpu) {

@@ -145,6 +145,8 @@ static bool serve_requests(struct vcpu *vcpu) {
 		boot.vcpu_ops->set_state(vcpu);
 		vcpu->mode = VCPU_RUNNING;
 	}
+	if (taken & REQUEST_FAULTS)
+		faults_event();
 	if (taken & REQUEST_FLUSH)
 		boot.vcpu_ops->flush(vcpu);
 	return true;

@@ -22,6 +22,7 @@ void interrupt_handler(struct interrupt_frame *frame) {
 	if (frame->vector == EXCEPTION_NMI) {
 		leave(frame, cpu_idle_begin, cpu_idle_end);
 		leave(frame, vmx_enter_begin, vmx_enter_end);
+		faults_signal();
 	} else if (is_external(frame->vector)) {
 		/*
 		 * Guests' interrupts are held while the hypervisor runs; they arrive here only while a

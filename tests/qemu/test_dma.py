@@ -231,6 +231,17 @@ def test_a_fault_ends_the_partition_that_wants_it(tmp_path):
     assert attack.after == attack.before
 
 
+def test_a_quiet_partition_without_a_spare_processor_is_ended_by_its_fault(boot):
+    """No processor looks for records, and the guest never leaves its own: the unit's event makes it."""
+    conf = """[hypervisor]\nwhen-idle = halt\n
+[partition quiet]\ncpus = 0\nmemory = 32M\nkernel = attacker.elf\ncmdline = quiet\non-fault = stop\ndevice = 1234:11e8\n"""
+    machine = boot(iommu="intel", conf=conf, files=[ATTACKER], cpus=1, memory="512M",
+                   devices=[*root_port("rp1", 4), "-device", "edu,dma_mask=0xffffffffffffffff,bus=rp1"])
+    machine.wait_for(r"^\[quiet\] attacker: quiet from now on", BOOT)
+    machine.wait_for(r"^bulkhead: fault: partition quiet device 0000:01:00\.0 dma-write 0x0000000002000000: ", BOOT)
+    machine.wait_for(r"^bulkhead: partition quiet: failed: .*\bon-fault\b", BOOT)
+
+
 def test_partitions_that_fail_leave_the_others_alone(boot):
     """A triple fault, a jump to where nothing is, a state that no processor takes: `failed: REASON`, and the victim goes on."""
     endings = {"triple": "triple-fault", "jump": "jump-beyond", "bits": "reserved-bits"}

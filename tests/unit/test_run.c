@@ -113,6 +113,9 @@ bool partition_fail(struct partition *p, const char *format, ...) {
 void faults_poll(void) {
 }
 
+void faults_event(void) {
+}
+
 /* INIT and start-up come together, between any two looks: the processor is started. */
 static void test_startup_behind_init_is_not_lost(void **state) {
 	static const struct vcpu_ops ops = {

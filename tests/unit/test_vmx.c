@@ -530,6 +530,9 @@ _Noreturn void panic(const char *format, ...) {
 	longjmp(panicked, 1);
 }
 
+void faults_signal(void) {
+}
+
 static u64 continues_at(const char *rip) {
 	struct interrupt_frame frame = {.vector = EXCEPTION_NMI, .rip = (uintptr_t)rip};
 

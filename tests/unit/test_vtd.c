@@ -1011,6 +1011,47 @@ static void old_faults_are_not_taken_for_new_ones(void **state) {
 	assert_int_equal(drain(), 0);
 }
 
+/* With no event sent before the message is whole, or none lost that was pending. */
+static void a_fault_event_is_sent_where_records_begin(void **state) {
+	const struct msi_message message = {0x4500fee67000, 4 << 8}, next = {0xfee01000, 4 << 8};
+
+	(void)state;
+	start_with(4, 0, 0);
+	model.fectl = 0; /* as firmware left it */
+	model_fault(0x100, 0, 2, true);
+	assert_int_equal(model.events, 1);
+	assert_null(unit.ops->enable(&unit));
+	assert_int_equal(model.fectl, BIT(31));
+	model_fault(0x100, 0, 2, true);
+	assert_int_equal(model.events, 1);
+	unit.ops->fault_event(&unit, &message);
+	assert_int_equal(model.events, 2);
+	assert_int_equal(model.fedata, 4 << 8);
+	assert_int_equal(model.feaddr, 0xfee67000);
+	assert_int_equal(model.feuaddr, 0x4500);
+	/* One for all that come before somebody looks. */
+	model_fault(0x101, 0, 2, true);
+	assert_int_equal(model.events, 2);
+	assert_int_equal(drain(), 2);
+	model_fault(0x101, 0, 2, true);
+	assert_int_equal(model.events, 3);
+	assert_int_equal(drain(), 1);
+	/* So many that some are lost. */
+	for (u16 id = 1; id < 9; id++)
+		model_fault(id, 0, 2, true);
+	assert_int_equal(model.events, 4);
+	assert_int_equal(drain(), 4);
+	unit.ops->fault_event(&unit, &next);
+	assert_int_equal(model.events, 4);
+	model_fault(0x101, 0, 2, true);
+	assert_int_equal(model.events, 5);
+	assert_int_equal(drain(), 1);
+	unit.ops->fault_event(&unit, NULL);
+	model_fault(0x101, 0, 2, true);
+	assert_int_equal(drain(), 1);
+	assert_int_equal(model.events, 5);
+}
+
 static void a_silenced_requester_faults_quietly_until_it_is_attached_again(void **state) {
 	(void)state;
 	start(0, 0);
@@ -1077,6 +1118,7 @@ int main(void) {
 		cmocka_unit_test(records_come_in_order_round_the_ring),
 		cmocka_unit_test(an_overflow_is_told_and_recording_goes_on),
 		cmocka_unit_test(old_faults_are_not_taken_for_new_ones),
+		cmocka_unit_test(a_fault_event_is_sent_where_records_begin),
 		cmocka_unit_test(a_silenced_requester_faults_quietly_until_it_is_attached_again),
 	};
 

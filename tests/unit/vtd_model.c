@@ -122,12 +122,30 @@ static bool scalable(void) {
 
 /* ---- faults ---- */
 
+#define EVENT_MASKED BIT(31)
+#define EVENT_PENDING BIT(30)
+
+/* Sent, or pending while it is masked; what was taken care of meanwhile pends no more. */
+static void update_event(bool new_condition) {
+	if (new_condition)
+		model.fectl |= (u32)EVENT_PENDING;
+	if (!(model.fsts & 0xf3))
+		model.fectl &= ~(u32)EVENT_PENDING;
+	if ((model.fectl & (u32)(EVENT_MASKED | EVENT_PENDING)) == EVENT_PENDING) {
+		model.fectl = 0;
+		model.events++;
+	}
+}
+
 static void update_pending(void) {
 	bool pending = false;
 
 	for (u32 i = 0; i < record_count(); i++)
 		pending |= model.records[i].high >> 63;
+	bool is_new = pending && !(model.fsts & 0xf3);
+
 	model.fsts = pending ? model.fsts | 2 : model.fsts & ~2u;
+	update_event(is_new);
 }
 
 void model_fault(u16 requester_id, u64 information, u8 reason, bool read) {
@@ -771,6 +789,7 @@ u32 mmio_read32(const volatile u8 *address) {
 	switch (offset) {
 	case 0x1c: return model.gsts | (model.pending & (u32)BIT(27));
 	case 0x34: return model.fsts;
+	case 0x38: return model.fectl;
 	case 0x64: return model.pmen;
 	default: fail_msg("32-bit read of 0x%x", offset);
 	}
@@ -790,8 +809,24 @@ void mmio_write32(volatile u8 *address, u32 value) {
 	}
 	switch (offset) {
 	case 0x18: write_command(value); break;
-	case 0x34: model.fsts &= ~(value & 0xfd); break;
-	case 0x38: model.fectl = value; break;
+	case 0x34:
+		model.fsts &= ~(value & 0xfd);
+		update_event(false);
+		break;
+	case 0x38:
+		REQUIRE(!(value & ~(u32)EVENT_MASKED), "fault event: reserved bits");
+		model.fectl = value | (model.fectl & (u32)EVENT_PENDING);
+		update_event(false);
+		break;
+	case 0x3c:
+	case 0x40:
+	case 0x44:
+		REQUIRE(model.fectl & (u32)EVENT_MASKED,
+			"message of the fault event while it is not masked");
+		*(offset == 0x3c   ? &model.fedata
+		  : offset == 0x40 ? &model.feaddr
+				   : &model.feuaddr) = value;
+		break;
 	case 0x64:
 		event("pmr%c", value & BIT(31) ? '+' : '-');
 		REQUIRE(value & BIT(31) || model.gsts & MODEL_TES,

@@ -23,6 +23,8 @@ struct vtd_model {
 	u64 cap, ecap;
 	u64 rtaddr, irta, iqa, iqh, iqt;
 	u32 gsts, fsts, fectl, pmen;
+	u32 fedata, feaddr, feuaddr;
+	u32 events; /* that were sent, with that message */
 	u32 pending; /* the command that GSTS does not show yet */
 	u32 pending_reads; /* of registers, until it does */
 	struct model_record records[MODEL_RECORDS_MAX];

@@ -106,6 +106,19 @@ void wait_for_commands(void) {
 		pause_ms(1);
 }
 
+void attack_quietly(uint64_t size) {
+	struct edu edu;
+
+	if (!edu_find(&edu)) {
+		print("guest: its edu device is not there");
+		return;
+	}
+	print("attacker: quiet from now on");
+	edu_begin_writing(&edu, size);
+	for (;;)
+		__asm__ volatile("pause");
+}
+
 void attack_dma(void) {
 	struct dma_commands *commands = open_commands();
 	struct edu edu;

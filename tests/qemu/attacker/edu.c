@@ -44,6 +44,15 @@ bool edu_transfer(const struct edu *edu, uint64_t address, uint32_t bytes, bool 
 	return true;
 }
 
+void edu_begin_writing(const struct edu *edu, uint64_t address) {
+	uint64_t r = edu->registers;
+
+	mmio_write64(r + REG_SOURCE, BUFFER);
+	mmio_write64(r + REG_DESTINATION, address);
+	mmio_write64(r + REG_COUNT, 8);
+	mmio_write64(r + REG_COMMAND, COMMAND_START | COMMAND_TO_MEMORY);
+}
+
 bool edu_interrupt(const struct edu *edu, uint64_t address, uint32_t data) {
 	uint32_t msi = pci_capability(edu->devfn, CAP_MSI), control;
 

@@ -144,6 +144,8 @@ struct edu {
 
 bool edu_find(struct edu *edu);
 /* One transfer between the device's buffer and memory at ADDRESS; false: it did not end. */
+/* Tells it to write some words of its own to ADDRESS, and looks no more. */
+void edu_begin_writing(const struct edu *edu, uint64_t address);
 bool edu_transfer(const struct edu *edu, uint64_t address, uint32_t bytes, bool to_memory);
 /* Points MSI at this address with this data, and lets the device raise it. */
 bool edu_interrupt(const struct edu *edu, uint64_t address, uint32_t data);
@@ -153,6 +155,8 @@ bool edu_interrupt(const struct edu *edu, uint64_t address, uint32_t data);
 /* Until the test has written what to do into the memory it shares. */
 void wait_for_commands(void);
 void attack_dma(void);
+/* A write beyond memory of SIZE bytes, after which the guest never leaves its processor again. */
+void attack_quietly(uint64_t size);
 void attack_interrupts(uint32_t victim);
 void attack_config(uint64_t ram_end);
 /* The 512 GiB around ADDRESS, once: registers above what is mapped from the start. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line is a list of words, done one after the other: victim, victim=SECONDS, wait, dma,
+ * The command line is a list of words, done one after the other: victim, victim=SECONDS, wait, dma, quiet,
  * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, config; and watchdog, triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
  */
 #include "guest.h"
@@ -54,6 +54,8 @@ static void run(const char *word, uint64_t ram_end) {
 		victim_run(ram_end);
 	else if (is_word(word, "dma", &number))
 		attack_dma();
+	else if (is_word(word, "quiet", &number))
+		attack_quietly(ram_end);
 	else if (is_word(word, "wait", &number))
 		wait_for_commands();
 	else if (is_word(word, "ports", &number))
