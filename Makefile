@@ -109,7 +109,7 @@ $(BUILD)/gen/%.h: vmm/%.txt $(TOOLS)/make-rows.py
 
 # What manuals define: numbers, bits, structures.
 DEFINITIONS := pci/registers.txt:pci_registers iommu/registers.txt:iommu_registers arch/x86/registers.txt:x86_registers include/acpi_tables.txt:acpi_tables \
-	arch/x86/svm/vmcb.txt:vmcb arch/x86/vmx/vmcs.txt:vmcs_fields vmm/boot_protocols.txt:boot_protocols
+	arch/x86/svm/vmcb.txt:vmcb arch/x86/vmx/vmcs.txt:vmcs_fields vmm/boot_protocols.txt:boot_protocols vmm/devices.txt:device_registers
 define definition
 $(BUILD)/gen/$(2).h: $(1) $(TOOLS)/make-registers.py
 	$$(call say,TABLE,$$<)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "device_registers.h" /* made of vmm/devices.txt */
 #include "inventory.h"
 #include "iommu.h"
 #include "reset.h"
@@ -11,8 +12,6 @@
  */
 
 /* --- 16550 (vmm/uart.c) --- */
-
-#define UART_REGISTERS 10 /* eight offsets, of which two have a second face */
 
 struct uart {
 	u8 input[64];

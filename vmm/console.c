@@ -7,18 +7,6 @@
  * the monitor, or a little with each piece of text where there is none: nobody is held up for a whole screen.
  */
 
-#define UART_DATA 0
-#define UART_INTERRUPT_ENABLE 1
-#define UART_FIFO_CONTROL 2
-#define UART_LINE_CONTROL 3
-#define UART_MODEM_CONTROL 4
-#define UART_LINE_STATUS 5
-#define LINE_STATUS_DATA BIT(0)
-#define LINE_STATUS_EMPTY BIT(5)
-#define FIFO_ENABLE 1
-#define LINE_8N1 3
-#define MODEM_DTR_RTS 3
-#define ABSENT 0xff
 #define SEND_SPINS 100000
 #define LOG_TAIL (4 * KIB)
 
@@ -32,11 +20,11 @@ static const char *writer;
 
 static void serial_byte(u8 byte) {
 	for (u32 i = 0; i < SEND_SPINS; i++) {
-		u8 status = port_read8(serial_port + UART_LINE_STATUS);
+		u8 status = port_read8(serial_port + UART_LSR);
 
-		if (status == ABSENT)
+		if (status == LSR_ABSENT)
 			return;
-		if (status & LINE_STATUS_EMPTY) {
+		if (status & LSR_HOLDING_EMPTY) {
 			port_write8(serial_port + UART_DATA, byte);
 			return;
 		}
@@ -71,10 +59,10 @@ void console_init(u16 port) {
 	serial_port = port;
 	if (!port)
 		return;
-	port_write8(port + UART_INTERRUPT_ENABLE, 0);
-	port_write8(port + UART_FIFO_CONTROL, FIFO_ENABLE);
-	port_write8(port + UART_LINE_CONTROL, LINE_8N1);
-	port_write8(port + UART_MODEM_CONTROL, MODEM_DTR_RTS);
+	port_write8(port + UART_IER, 0);
+	port_write8(port + UART_IIR_FCR, FCR_ENABLE);
+	port_write8(port + UART_LCR, LCR_8N1);
+	port_write8(port + UART_MCR, MCR_DTR | MCR_RTS);
 }
 
 void console_set_screen(struct text_sink *sink) {
@@ -82,10 +70,10 @@ void console_set_screen(struct text_sink *sink) {
 }
 
 int console_read(void) {
-	u8 status = serial_port ? port_read8(serial_port + UART_LINE_STATUS) : ABSENT;
+	u8 status = serial_port ? port_read8(serial_port + UART_LSR) : LSR_ABSENT;
 
-	return status != ABSENT && status & LINE_STATUS_DATA ? port_read8(serial_port + UART_DATA)
-							     : -1;
+	return status != LSR_ABSENT && status & LSR_DATA_READY ? port_read8(serial_port + UART_DATA)
+							       : -1;
 }
 
 static void end_line(void) {

@@ -6,38 +6,21 @@
 #include "devices.h"
 #include "text.h"
 
-/* The last two stand in place of the first two while LCR_DLAB is set. */
-enum uart_register { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCRATCH, DIVISOR_LOW, DIVISOR_HIGH };
-_Static_assert(DIVISOR_HIGH + 1 == UART_REGISTERS, "registers of a 16550");
-
-enum uart_ier { IER_RECEIVED = BIT(0), IER_TRANSMITTER_EMPTY = BIT(1) };
-/* By priority; line status and modem status never change here. */
-#define IIR_RECEIVED 0x04
-#define IIR_TRANSMITTER_EMPTY 0x02
-#define IIR_NONE 0x01
-#define IIR_FIFOS 0xc0
-enum uart_fcr { FCR_ENABLE = BIT(0), FCR_CLEAR_RECEIVER = BIT(1) };
-enum uart_lcr { LCR_DLAB = BIT(7) };
-enum uart_mcr { MCR_DTR = BIT(0), MCR_RTS = BIT(1), MCR_OUT1_OUT2 = BITS(3, 2), MCR_LOOP = BIT(4) };
-enum uart_lsr { LSR_DATA_READY = BIT(0), LSR_TRANSMITTER_EMPTY = BITS(6, 5) };
-enum uart_msr { MSR_CTS = BIT(4), MSR_DSR = BIT(5), MSR_DCD = BIT(7) };
-#define MSR_LOOP_SHIFT 4 /* in loopback OUT1 and OUT2 come back as RI and DCD */
-
 /* Bits that read back as they were written. */
 static const u8 writable[UART_REGISTERS] = {
-	[IER] = 0x0f,     [LCR] = 0xff,         [MCR] = 0x1f,
-	[SCRATCH] = 0xff, [DIVISOR_LOW] = 0xff, [DIVISOR_HIGH] = 0xff,
+	[UART_IER] = 0x0f,     [UART_LCR] = 0xff,         [UART_MCR] = 0x1f,
+	[UART_SCRATCH] = 0xff, [UART_DIVISOR_LOW] = 0xff, [UART_DIVISOR_HIGH] = 0xff,
 };
 
 static bool in_loopback(const struct uart *uart) {
-	return uart->registers[MCR] & MCR_LOOP;
+	return uart->registers[UART_MCR] & MCR_LOOP;
 }
 
 static u8 interrupt_identity(const struct uart *uart) {
 	/* As if the FIFO's trigger were always one byte. */
-	if ((uart->registers[IER] & IER_RECEIVED) && uart->input_count)
+	if ((uart->registers[UART_IER] & IER_RECEIVED) && uart->input_count)
 		return IIR_RECEIVED;
-	if ((uart->registers[IER] & IER_TRANSMITTER_EMPTY) && uart->transmit_pending)
+	if ((uart->registers[UART_IER] & IER_TRANSMITTER_EMPTY) && uart->transmit_pending)
 		return IIR_TRANSMITTER_EMPTY;
 	return IIR_NONE;
 }
@@ -56,7 +39,8 @@ static void update_line(struct uart *uart) {
 }
 
 void uart_reset(struct uart *uart) {
-	*uart = (struct uart){.registers[DIVISOR_LOW] = 1 /* 115200 baud */, .level = uart->level};
+	*uart = (struct uart){.registers[UART_DIVISOR_LOW] = 1 /* 115200 baud */,
+			      .level = uart->level};
 	update_line(uart);
 }
 
@@ -101,11 +85,11 @@ static u8 read_identity(struct uart *uart) {
 
 	if (identity == IIR_TRANSMITTER_EMPTY)
 		uart->transmit_pending = false;
-	return uart->registers[IIR_FCR] & FCR_ENABLE ? identity | IIR_FIFOS : identity;
+	return uart->registers[UART_IIR_FCR] & FCR_ENABLE ? identity | IIR_FIFOS : identity;
 }
 
 static u8 modem_status(const struct uart *uart) {
-	u8 outputs = uart->registers[MCR];
+	u8 outputs = uart->registers[UART_MCR];
 
 	if (!in_loopback(uart))
 		return MSR_CTS | MSR_DSR | MSR_DCD;
@@ -114,20 +98,24 @@ static u8 modem_status(const struct uart *uart) {
 }
 
 static u32 register_at(const struct uart *uart, u8 offset) {
-	return offset <= IER && (uart->registers[LCR] & LCR_DLAB) ? DIVISOR_LOW + offset : offset;
+	return offset <= UART_IER && (uart->registers[UART_LCR] & LCR_DLAB)
+		       ? UART_DIVISOR_LOW + offset
+		       : offset;
 }
 
 u8 uart_read(struct uart *uart, u8 offset) {
 	u32 at = register_at(uart, offset);
 	u8 value;
 
-	if (offset > SCRATCH)
+	if (offset > UART_SCRATCH)
 		return 0xff;
 	switch (at) {
-	case DATA: value = read_data(uart); break;
-	case IIR_FCR: value = read_identity(uart); break;
-	case LSR: value = LSR_TRANSMITTER_EMPTY | (uart->input_count ? LSR_DATA_READY : 0); break;
-	case MSR: value = modem_status(uart); break;
+	case UART_DATA: value = read_data(uart); break;
+	case UART_IIR_FCR: value = read_identity(uart); break;
+	case UART_LSR:
+		value = LSR_TRANSMITTER_EMPTY | (uart->input_count ? LSR_DATA_READY : 0);
+		break;
+	case UART_MSR: value = modem_status(uart); break;
 	default: value = uart->registers[at];
 	}
 	update_line(uart);
@@ -138,22 +126,22 @@ static void write_fifo_control(struct uart *uart, u8 value) {
 	/* The other bits mean something only beside the enabling one. */
 	if (!(value & FCR_ENABLE))
 		value = 0;
-	if (((value ^ uart->registers[IIR_FCR]) & FCR_ENABLE) || (value & FCR_CLEAR_RECEIVER))
+	if (((value ^ uart->registers[UART_IIR_FCR]) & FCR_ENABLE) || (value & FCR_CLEAR_RECEIVER))
 		uart->input_count = 0;
-	uart->registers[IIR_FCR] = value;
+	uart->registers[UART_IIR_FCR] = value;
 }
 
 void uart_write(struct uart *uart, u8 offset, u8 value) {
 	u32 at = register_at(uart, offset);
 
-	if (offset > SCRATCH)
+	if (offset > UART_SCRATCH)
 		return;
 	/* Enabling it while the register is empty, which it always is, asks at once. */
-	if (at == IER && value & ~uart->registers[IER] & IER_TRANSMITTER_EMPTY)
+	if (at == UART_IER && value & ~uart->registers[UART_IER] & IER_TRANSMITTER_EMPTY)
 		uart->transmit_pending = true;
-	if (at == DATA)
+	if (at == UART_DATA)
 		write_data(uart, value);
-	else if (at == IIR_FCR)
+	else if (at == UART_IIR_FCR)
 		write_fifo_control(uart, value);
 	else
 		uart->registers[at] = value & writable[at];

@@ -1,32 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest_clock.h"
+#include "device_registers.h" /* made of vmm/devices.txt */
 
-#define CLOCK_ENABLE BIT(0)
 #define NANOSECONDS 1000000000ull
-#define FLAG_TSC_STABLE BIT(0)
-
-/* Leaf 0x40000001 EAX. */
-#define FEATURE_NO_IO_DELAY BIT(1)
-#define FEATURE_CLOCK BIT(3)
-#define FEATURE_CLOCK_STABLE BIT(24)
-
-struct system_time {
-	u32 version;
-	u32 reserved0;
-	u64 tsc;
-	u64 nanoseconds; /* at tsc */
-	u32 multiplier;
-	int8_t shift;
-	u8 flags;
-	u8 reserved1[2];
-} __attribute__((packed));
-_Static_assert(sizeof(struct system_time) == 32, "pvclock");
-
-struct wall_clock {
-	u32 version;
-	u32 seconds;
-	u32 nanoseconds;
-};
 
 struct cpuid guest_clock_cpuid(u32 leaf) {
 	static const char signature[12] = "KVMKVMKVM";
