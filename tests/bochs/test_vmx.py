@@ -11,7 +11,7 @@ EXITS = bochs.BUILD / "guest" / "exits.elf"
 TASK = bochs.BUILD / "guest" / "task.bin"
 WRAP = bochs.BUILD / "guest" / "wrap.bin"
 STEPS = 3000  # of the fuzzing guest
-END, BOOT = 240, 150  # seconds, ten times what each takes on an idle machine
+END, BOOT = 480, 400  # seconds, many times what each takes on an idle machine
 
 
 def partition(name, cpus, kernel, cmdline="", memory="32M"):
@@ -26,7 +26,7 @@ def conf(*partitions):
 def run(boot, *partitions, timeout=END, **arguments):
     machine = boot(conf=conf(*partitions), files=[EXITS, TASK, WRAP, bochs.ATTACKER], **arguments)
     machine.wait_for(r"bulkhead: idle$", timeout)
-    machine.wait_exit(20)
+    machine.wait_exit(60)
     return machine
 
 

@@ -22,7 +22,7 @@ from machine import BUILD, DEBUG_EXIT_PORT, Machine, root_port
 
 FUZZER = BUILD / "guest" / "fuzzer.elf"
 KEPT = BUILD / "fuzz-guest"
-BOOT, ROUND, STALLED, ENDING = 240, 240, 600, 240  # seconds, many times what each takes on a quiet machine
+BOOT, ROUND, STALLED, ENDING = 300, 300, 600, 300  # seconds, many times what each takes on a quiet machine
 FIRST_SLOT = 5
 SHARED_BYTES = 1 << 20
 PAGE = 4096
@@ -135,14 +135,15 @@ class Campaign:
 
     def _attack(self, machine):
         machine.wait_for(r"^\[victim\] victim: round 1 ", BOOT)
-        before = self._hypervisor(machine)
+        places = self._hypervisor_places(machine)
+        before = self._read(machine, places)
         for guest in self.guests:
             self._wait_end(machine, guest)
         for _ in range(2):  # a whole round that began after the end of the attack
             self._wait(machine, r"^\[victim\] victim: round .*\n", ROUND, "the victim stands still", after=len(machine.text))
         self.text = machine.text
         self._check_victim()
-        if self._hypervisor(machine) != before:
+        if self._read(machine, places) != before:
             raise Harm("the hypervisor's code or tables have changed")
 
     def _wait(self, machine, pattern, seconds, meaning, after=0):
@@ -178,14 +179,15 @@ class Campaign:
             elif time.monotonic() - since > STALLED:
                 raise Harm(f"{guest.name} makes no steps any more: {guest.progress()}\n{machine.tail()}")
 
-    def _hypervisor(self, machine):
+    @staticmethod
+    def _hypervisor_places(machine):
         """Memory of the hypervisor that never changes: the code that its monitor is in, and what vectors lead to."""
         registers = machine.monitor("info registers -a").split("CPU#1")[0]
-        pieces = []
-        for name in (r"RIP=([0-9a-f]+)", r"IDT=\s+([0-9a-f]+)"):
-            address = int(re.search(name, registers)[1], 16) & -PAGE
-            pieces.append(machine.monitor(f"xp /{PAGE // 8}gx {address:#x}"))
-        return pieces
+        return [int(re.search(name, registers)[1], 16) & -PAGE for name in (r"RIP=([0-9a-f]+)", r"IDT=\s+([0-9a-f]+)")]
+
+    @staticmethod
+    def _read(machine, places):
+        return [machine.monitor(f"xp /{PAGE // 8}gx {address:#x}") for address in places]
 
     def _check_victim(self):
         rounds = re.findall(r"^\[victim\] victim: round (\d+) changed (\d+) first (\S+) strange (\d+) registers (\d+) ticks (\d+)",

@@ -219,7 +219,7 @@ class Machine:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
-    def monitor(self, command, timeout=20):
+    def monitor(self, command, timeout=120):
         """Answer of QEMU's monitor ("info pci", "device_add ...", "xp /8xw 0x1000")."""
         prompt = b"(qemu) "
         if self._monitor is None:

@@ -46,14 +46,14 @@ def test_commands_and_typing(boot, tmp_path):
         nonlocal here
         here = len(machine.text)
         machine.send(line)
-        here = machine.wait_for(answer, 120, after=here).end()
+        here = machine.wait_for(answer, 300, after=here).end()
 
     machine.wait_for(r"^\[linux\] .*work: init reached\n", 400)
-    machine.wait_for(r"^\[victim\] victim: round \d+", 120)
+    machine.wait_for(r"^\[victim\] victim: round \d+", 300)
     ask("hepl\x08\x08lp\r", r"bulkhead: console NAME: types into its serial port")
-    machine.wait_for(r"bulkhead: faults the last ones", 60)
+    machine.wait_for(r"bulkhead: faults the last ones", 300)
     ask("list\r", r"bulkhead: partition linux: running, start 1, 1 processors, 256 MiB, 0 functions\n")
-    machine.wait_for(r"bulkhead: partition victim: running, start 1, 2 processors, 64 MiB, 0 functions\n", 60, after=here)
+    machine.wait_for(r"bulkhead: partition victim: running, start 1, 2 processors, 64 MiB, 0 functions\n", 300, after=here)
     ask("groups\r", r"bulkhead: group 0: 0000:00:00\.0\n")
     ask("log\r", r"^bulkhead: log: \[victim\] victim: round \d+.*\n(bulkhead: log: .*\n)*bulkhead: log: bulkhead: group 0: ")
     ask("faults\r", r"bulkhead: 0 faults so far\n")
@@ -73,10 +73,10 @@ def test_commands_and_typing(boot, tmp_path):
     expect_on_screen(machine, tmp_path / "screen.ppm", machine.text.rindex("bulkhead: > help"))
     ask("list\r", r"bulkhead: partition victim: stopped, start 1")
     ask("start victim\r", r"bulkhead: partition victim: started\n")
-    machine.wait_for(r"^\[victim\] victim: round \d+ changed 0", 120, after=here)
+    machine.wait_for(r"^\[victim\] victim: round \d+ changed 0", 300, after=here)
     ask("start victim\r", r"bulkhead: partition victim is started already\n")
     ask("restart victim\r", r"bulkhead: partition victim: restarting\n")
-    machine.wait_for(r"bulkhead: partition victim: started\n", 120, after=here)
+    machine.wait_for(r"bulkhead: partition victim: started\n", 300, after=here)
     ask("list\r", r"bulkhead: partition victim: running, start 3")
 
     # All have ended, and one begins again.
@@ -84,5 +84,5 @@ def test_commands_and_typing(boot, tmp_path):
     ask("exit\r", r"bulkhead: partition linux: stopped\n")
     ask(ESCAPE + "stop victim\r", r"bulkhead: idle\n")
     ask("start linux\r", r"bulkhead: partition linux: started\n")
-    machine.wait_for(r"^\[linux\] .*Linux version ", 120, after=here)
+    machine.wait_for(r"^\[linux\] .*Linux version ", 300, after=here)
     assert not machine.lines(r"bulkhead: (panic|partition \S+: failed)")

@@ -18,7 +18,7 @@ import pytest
 from machine import BUILD, DEBUG_EXIT_PORT, Machine, root_port
 
 ATTACKER = BUILD / "guest" / "attacker.elf"
-BOOT, ATTACK, ROUND = 120, 400, 120  # seconds, several times what each takes
+BOOT, ATTACK, ROUND = 300, 600, 300  # seconds, several times what each takes
 SHARED_SIZE = 1 << 20
 
 CPUS, MEMORY = 3, "1G"
@@ -166,9 +166,10 @@ def test_each_blocked_access_is_reported_with_its_partition(attack):
                          attack.text, re.M), re.findall(r"^bulkhead: fault.*$", attack.text, re.M)
     assert not re.search(r"^bulkhead: fault: partition victim", attack.text, re.M)
     storm = re.findall(rf"^bulkhead: fault: device {re.escape(attack.device)}: more than \d+ faults", attack.text, re.M)
-    assert len(storm) == 1
-    reported = re.findall(rf"^bulkhead: fault: partition \S+ device {re.escape(attack.device)} dma", attack.text, re.M)
+    reported = re.findall(rf"^bulkhead: fault: partition \S+ device {re.escape(attack.device)} ", attack.text, re.M)
     assert len(reported) <= 12, "a storm does not flood the console"
+    # VT-d loses what comes while its one record is not yet read: on a busy machine it may never be a storm.
+    assert len(storm) == (len(reported) >= 10) and (storm or attack.iommu == "intel"), reported
 
 
 def test_messages_reach_only_the_partitions_own_processors(attack):

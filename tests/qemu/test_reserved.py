@@ -69,11 +69,11 @@ def test_a_device_with_reserved_memory_works_and_its_guest_has_a_hole(boot, tmp_
     make_disk(disk)
     machine = boot(iommu="intel", conf=CONF, files=[VMLINUZ, INITRD], cpus=2, devices=root_port("rp1", 4) + nvme(disk, "rp1"),
                    extra=firmware_tables(tmp_path, 2))
-    machine.wait_for(rf"bulkhead: warning: reserved region {BASE:#x}-{LIMIT:#x} is not reserved in the memory map", 120)
-    machine.wait_for(r"bulkhead: partition linux: started\n", 120)
-    machine.wait_for(rf"\[linux\] .*\[mem {BASE:#018x}-{LIMIT:#018x}\] reserved\n", 180)
-    machine.wait_for(rf"\[linux\] .*\[mem {LIMIT + 1:#018x}-0x[0-9a-f]*\] usable\n", 60)
+    machine.wait_for(rf"bulkhead: warning: reserved region {BASE:#x}-{LIMIT:#x} is not reserved in the memory map", 300)
+    machine.wait_for(r"bulkhead: partition linux: started\n", 300)
+    machine.wait_for(rf"\[linux\] .*\[mem {BASE:#018x}-{LIMIT:#018x}\] reserved\n", 300)
+    machine.wait_for(rf"\[linux\] .*\[mem {LIMIT + 1:#018x}-0x[0-9a-f]*\] usable\n", 300)
     # 64 MiB are read and 16 MiB written, through the domain that has the region.
-    machine.wait_for(r"\[linux\] work: nvme pattern ok\n", 240)
+    machine.wait_for(r"\[linux\] work: nvme pattern ok\n", 300)
     assert disk_has_pattern(disk)
     assert not machine.lines(r"bulkhead: (fault|panic|partition linux: failed)")

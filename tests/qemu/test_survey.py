@@ -9,7 +9,7 @@ from machine import DEBUG_EXIT_0, IMAGE, INITRD, IOMMUS, ROOT, VMLINUZ, demo_dev
 from survey_files import FOLDER, PARTITION, expect_same_as_console, mtools, read_back
 from test_topologies import ORACLE, adapt
 
-BOOT = 120  # seconds
+BOOT = 300  # seconds, many times what it takes
 PATIENCE = 20  # of the image for the first key
 
 
@@ -160,8 +160,8 @@ def test_the_screen_waits_for_a_key_at_each_page(boot, tmp_path):
 def test_the_screen_goes_on_when_nobody_is_there(boot, tmp_path):
     machine = with_a_screen(boot, tmp_path)
     begin = time.monotonic()
-    machine.wait_for(r"^bulkhead: returning to firmware", 4 * PATIENCE)
-    assert time.monotonic() - begin > PATIENCE / 2, "it gave a person time"
+    machine.wait_for(r"^bulkhead: returning to firmware", BOOT)
+    assert time.monotonic() - begin > PATIENCE / 4, "it gave a person time"
 
 
 def test_a_machine_with_many_functions_gets_a_larger_inventory(boot, tmp_path):

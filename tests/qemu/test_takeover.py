@@ -18,7 +18,7 @@ from machine import BUILD, IMAGE, IOMMUS, Machine, root_port
 
 FIRMWARE = BUILD / "guest" / "firmware.efi"
 ATTACKER = BUILD / "guest" / "attacker.elf"
-BOOT = 120  # seconds, several times what it takes
+BOOT = 300  # seconds, many times what it takes
 SHOTS = 50
 SHARED_SIZE = 1 << 20
 
@@ -147,9 +147,12 @@ class Takeover:
         assert re.search(r"^\[one\] attacker: msi ended, own message came 1 times, others 0$", self.text, re.M)
         rounds = re.findall(r"^\[two\] victim: round \d+ changed (\d+) first \S+ interrupts (\d+)$", self.text, re.M)
         assert rounds and set(rounds) == {("0", "0")}, rounds
-        # Only addresses that the driver of QEMU's unit records: 0 on AMD-Vi.
+        # Only addresses that the driver of QEMU's unit records: 0 on AMD-Vi. Of VT-d's faults only those have a record that find
+        # it empty: in the extreme all of them messages.
         at = self.canary if self.vendor == "intel" else 0
-        assert re.search(rf"^bulkhead: fault: partition none device 0000:00:06\.0 dma-write 0x{at:016x}: ", self.text, re.M)
+        faults = re.findall(r"^bulkhead: fault: partition none device 0000:00:06\.0 (\S+) (0x\w+): ", self.text, re.M)
+        assert faults and {where for access, where in faults if access == "dma-write"} <= {f"0x{at:016x}"}, faults
+        assert {access for access, _ in faults} <= {"dma-write", "interrupt"}, faults
 
     def check_shots(self):
         assert len(self.shots) > self.swapped + SHOTS > 2 * SHOTS

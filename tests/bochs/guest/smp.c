@@ -12,7 +12,7 @@
 #define ICR_STARTUP 0x4600u
 #define ICR_FIXED 0x4000u
 #define TIMER_PERIODIC (1u << 17)
-#define WAIT_MS 5000u /* an emulator on a busy machine takes its time */
+#define WAIT_MS 30000u /* an emulator on a busy machine takes its time */
 #define SPINS 2000u
 #define KICKS 320
 #define PHASES 16

@@ -62,7 +62,7 @@ static bool fetch(const struct edu *edu) {
 }
 
 static void own_memory(const struct edu *edu) {
-	pause_ms(100); /* records of faults before this are drained by now */
+	pause_ms(500); /* records of faults before this are drained by now */
 	control(load_marks(edu) && fetch(edu) && holds(buffer, WORDS, MARK));
 }
 
@@ -139,7 +139,7 @@ void attack_msi(uint32_t victim) {
 	send(&edu, 16 * MIB, VICTIMS_VECTOR);
 	send(&edu, guest_ram_end, VICTIMS_VECTOR);
 	send(&edu, UINT64_MAX, UINT32_MAX);
-	pause_ms(100); /* what is blocked is a fault, too: those before this are counted by now */
+	pause_ms(500); /* what is blocked is a fault, too: those before this are counted by now */
 	bus_master(edu.devfn);
 	before = interrupt_counts[OWN_VECTOR];
 	edu_interrupt(&edu, MESSAGES | (uint64_t)apic_id() << 12, OWN_VECTOR);

@@ -21,7 +21,7 @@ from unit_tables import Tables
 GUEST = BUILD / "guest" / "weapons.elf"
 FIND = BUILD / "guest" / "find"
 MIB, GIB = 1 << 20, 1 << 30
-BOOT, ORDER, ROUND = 120, 240, 120  # seconds, several times what each takes
+BOOT, ORDER, ROUND = 300, 480, 300  # seconds, many times what each takes
 
 SIGNATURE_PLACE, SIGNATURE = 2 * MIB, 0x6E69614D6B6C7542
 MARK = 0xBADBADBADBAD0031

@@ -44,7 +44,7 @@ def wait_until(condition, words):
 
 def nobodys_time(field, gun, stays, after, seconds):
     """A time in which nobody has the devices, and what is wrong with the tables then. A partition that begins again by the file
-    waits half a second longer each time; one that STAYS stopped is started by a command."""
+    waits half a second longer each time, of which less than half is used here: what is printed is seen late on a busy machine. One that STAYS stopped is started by a command."""
     field.machine.wait_for(r"^bulkhead: partition again: (?:stopped|failed: .*)$", BOOT, after=after)
     begin = time.monotonic()
     if not stays:
@@ -79,7 +79,7 @@ def test_a_partition_ends_and_begins_again_under_fire(field, ending):
             field.machine.send(ENDINGS[ending])
         else:
             field.order(name, "end", ENDINGS[ending])
-        begin, end, wrong = nobodys_time(field, gun, ending == "ordered-stop", after, 0 if ordered else 0.3 * (life - 1))
+        begin, end, wrong = nobodys_time(field, gun, ending == "ordered-stop", after, 0 if ordered else 0.2 * (life - 1))
         field.machine.wait_for(rf"^\[{name}\] guest: ready, life {life + 1}$", BOOT)
     finally:
         gun.stop()
@@ -94,7 +94,7 @@ def test_a_partition_ends_and_begins_again_under_fire(field, ending):
     field.report.add(field.title, f"armed-{ending}", tried, tried - len(landed), failed, wrong)
     assert not wrong
     assert failed == (ending in ("triple-fault", "reset", "jump-beyond"))
-    assert unowned or begin == end
+    assert unowned or ending != "ordered-stop"
 
 
 def shoot_until_stopped(field, title):
