@@ -22,7 +22,7 @@
 
 static bool is_own_port(uint32_t port) {
 	return (port >= 0x3f8 && port <= 0x3ff) || (port >= 0xcf8 && port <= 0xcff) ||
-	       port == 0x600 || port == 0x601 || port == 0x64 || port == 0xbb0;
+	       (port >= 0x600 && port <= 0x605) || port == 0x64 || port == 0xbb0;
 }
 
 void attack_ports(void) {

@@ -113,8 +113,8 @@ u16 draw_port(void) {
 }
 
 bool is_power(u16 port, u32 value) {
-	return (port == 0x600 && value & 0x20) || (port == 0xcf9 && value & 4) ||
-	       (port == 0x64 && (u8)value == 0xfe);
+	return (port == 0x600 && value & 0x20) || (port == 0x602 && (value & 3) == 1) ||
+	       (port == 0xcf9 && value & 4) || (port == 0x64 && (u8)value == 0xfe);
 }
 
 /* A hypervisor writes to the addresses in these: they must not be the fuzzer's own. */

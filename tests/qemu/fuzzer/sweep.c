@@ -70,7 +70,7 @@ void sweep_msrs(u32 refusals) {
 static bool is_own_port(u32 port, u32 width) {
 	static const struct {
 		u16 first, last;
-	} own[] = {{0x3f8, 0x3ff}, {0xcf8, 0xcff}, {0x600, 0x601}};
+	} own[] = {{0x3f8, 0x3ff}, {0xcf8, 0xcff}, {0x600, 0x605}};
 
 	for (u32 i = 0; i < COUNT(own); i++)
 		if (port <= own[i].last && port + width > own[i].first)
