@@ -177,6 +177,8 @@ void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width
  * than a page, or with an MSI-X table in it.
  */
 bool vpci_is_trapped(const struct vpci_function *f, u32 bar);
+/* The guest sees this BAR, and its ports are where the machine has them. */
+bool vpci_has_ports(const struct vpci_function *f, u32 bar);
 /* Ports 0xcf8-0xcff. */
 void vpci_port(struct vpci *vpci, u16 port, u8 width, bool write, u32 *value);
 /*

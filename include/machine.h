@@ -165,6 +165,9 @@ enum partition_state {
 /* What a person wants of it, whatever the file says. */
 enum partition_order { ORDER_NONE, ORDER_START, ORDER_STOP, ORDER_RESTART };
 
+/* As SVM has it: 65,536 ports, and what an access to the last one reaches; VT-x takes the first two pages. */
+#define PORT_MAP_PAGES 3
+
 struct partition {
 	const struct partition_plan *plan;
 	u32 index;
@@ -180,6 +183,7 @@ struct partition {
 	u32 vcpu_count;
 	struct guest_map map;
 	u64 low_bytes; /* RAM below the PCI hole */
+	u8 *ports; /* map of PORT_MAP_PAGES: a set bit takes an access to the port out of the guest */
 	struct page_tables nested;
 	struct page_pool
 		nested_pool; /* of its own: a guest that moves BARs about starves only itself */

@@ -57,23 +57,20 @@ static u64 pages_of(u64 bytes) {
 	return ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
 }
 
+/* For the interrupts of one requester; UNIT may be none. */
+static u64 table_pages(const struct iommu *iommu, u32 unit) {
+	return unit < iommu->unit_count ? pages_of(iommu->units[unit].ops->table_bytes) : 0;
+}
+
 u64 iommu_pages(const struct iommu *iommu) {
 	u64 pages = 0;
 
 	for (u32 i = 0; i < iommu->unit_count; i++)
 		pages += pages_of(iommu->units[i].ops->bytes);
-	for (u32 i = 0; i < iommu->inventory->function_count; i++) {
-		u32 unit = iommu->inventory->functions[i].unit;
-
-		if (unit < iommu->unit_count)
-			pages += pages_of(iommu->units[unit].ops->table_bytes);
-	}
-	for (u32 i = 0; i < iommu->inventory->ioapic_count; i++) {
-		u32 unit = iommu->inventory->ioapics[i].unit;
-
-		if (unit < iommu->unit_count)
-			pages += pages_of(iommu->units[unit].ops->table_bytes);
-	}
+	for (u32 i = 0; i < iommu->inventory->function_count; i++)
+		pages += table_pages(iommu, iommu->inventory->functions[i].unit);
+	for (u32 i = 0; i < iommu->inventory->ioapic_count; i++)
+		pages += table_pages(iommu, iommu->inventory->ioapics[i].unit);
 	return pages;
 }
 

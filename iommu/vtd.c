@@ -224,7 +224,7 @@ static bool vtd_interrupt_write(struct iommu_unit *unit, u16 requester_id, u32 f
 static struct msi_message vtd_message(const struct iommu_unit *unit, u32 index) {
 	(void)unit;
 	return (struct msi_message){
-		.address = INTERRUPT_WINDOW | VTD_MSI_REMAPPABLE |
+		.address = INTERRUPT_WINDOW | VTD_MSI_REMAPPABLE | VTD_MSI_SUBHANDLE |
 			   (index & VTD_MSI_HANDLE_MASK) << VTD_MSI_HANDLE_SHIFT |
 			   (index >> 15 & 1) << VTD_MSI_HANDLE_HIGH_SHIFT,
 	};

@@ -93,6 +93,7 @@ void pci_open_path(const struct inventory *inventory, u32 function,
 		u32 command = config_read(access, f->address, PCI_COMMAND, 2);
 
 		config_write(access, f->address, PCI_COMMAND, 2,
-			     command | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
+			     command | PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+				     PCI_COMMAND_BUS_MASTER);
 	}
 }

@@ -115,6 +115,7 @@ bool read_device(const struct entry *e) {
 
 bool read_intx(const struct entry *e) {
 	struct config *config = e->config;
+	struct interrupt_line *lines = config->plan->lines;
 	struct pci_address address;
 	u64 gsi;
 
@@ -122,15 +123,14 @@ bool read_intx(const struct entry *e) {
 			&gsi))
 		return false;
 	u32 function = inventory_find(config->inventory, address);
-	struct interrupt_line *line = &config->plan->lines[function];
 
 	if (function == NONE)
 		config_report(config, e->at, DEVICE_UNKNOWN, SHOWN(e->value), "", "");
-	else if (line->plan)
+	else if (lines[function].plan)
 		config_report(config, e->at, INTX_REFUSED, ADDRESS(address), (u32)gsi,
 			      "a line above names it already");
 	else
-		*line = (struct interrupt_line){config->partition, (u32)gsi, e->at};
+		lines[function] = (struct interrupt_line){config->partition, (u32)gsi, e->at};
 	return true;
 }
 

@@ -17,8 +17,8 @@ static bool overlap(struct span span, u64 base, u64 length) {
 	return span.base < base + length && base < span.base + span.length;
 }
 
-/* What SPAN of FUNCTION lies over that is not its partition's, such as memory of KINDS; NULL: nothing. */
-static const char *find_clash(const struct config *config, u32 function, struct span span,
+/* What SPAN (IO: of ports) of FUNCTION lies over that is not its partition's, such as memory of KINDS; NULL: nothing. */
+static const char *find_clash(const struct config *config, u32 function, struct span span, bool io,
 			      u64 kinds) {
 	const struct inventory *inventory = config->inventory;
 
@@ -26,9 +26,11 @@ static const char *find_clash(const struct config *config, u32 function, struct 
 		const struct pci_bar *bar = &inventory->functions[i / PCI_BARS].bars[i % PCI_BARS];
 
 		if (config->owners[i / PCI_BARS].plan != config->owners[function].plan &&
-		    bar->base && !bar->io && overlap(span, bar->base, bar->size))
+		    bar->base && bar->io == io && overlap(span, bar->base, bar->size))
 			return "registers of a function that is not the partition's";
 	}
+	if (io)
+		return NULL;
 	if (overlap(span, INTERRUPT_WINDOW, INTERRUPT_WINDOW_END - INTERRUPT_WINDOW))
 		return "the local APICs";
 	for (u32 i = 0; i < inventory->memory_count; i++) {
@@ -59,9 +61,9 @@ void config_check_registers(struct config *config, u32 function) {
 	for (const struct pci_bar *bar = f->bars; bar < f->bars + PCI_BARS; bar++) {
 		const char *what = NULL;
 
-		if (!bar->io && bar->base && bar->size)
+		if (bar->base && bar->size)
 			what = find_clash(config, function, (struct span){bar->base, bar->size},
-					  BIT(MEMORY_FREE) | BIT(MEMORY_USED));
+					  bar->io, BIT(MEMORY_FREE) | BIT(MEMORY_USED));
 		if (what)
 			config_report(config, config->owners[function].at, DEVICE_REGISTERS,
 				      ADDRESS(f->address), bar->base, bar->size, what);
@@ -78,7 +80,7 @@ void config_check_reserved(struct config *config, struct partition_plan *plan) {
 		struct span span = {p.base, p.limit + 1 - p.base};
 		bool named = p.function != NONE && config->owners[p.function].plan;
 		u32 function = named ? p.function : plan->functions[0];
-		const char *what = find_clash(config, function, span, BIT(MEMORY_USED));
+		const char *what = find_clash(config, function, span, false, BIT(MEMORY_USED));
 
 		if (plan->reserved_pieces++ == GUEST_RESERVED_MAX)
 			what = "what the partition's memory map has room for";

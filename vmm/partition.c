@@ -83,7 +83,7 @@ static u64 state_pages(const struct partition_plan *plan) {
 
 /* Virtual processors, and tables of registers that are trapped, besides. */
 u64 partition_pages(const struct partition_plan *plan) {
-	return nested_pages(plan) + state_pages(plan) + 8 * plan->function_count +
+	return PORT_MAP_PAGES + nested_pages(plan) + state_pages(plan) + 8 * plan->function_count +
 	       2 * plan->cpu_count +
 	       domain_pages(&boot.iommu, plan->memory_bytes, plan->reserved_pieces);
 }
@@ -99,13 +99,26 @@ static bool create_nested(struct partition *p) {
 				boot.vcpu_ops->nested_leaf_level());
 }
 
-static void show_pins(struct partition *p) {
-	for (u32 i = 0; i < p->vpci.function_count; i++) {
-		const struct interrupt_line *line = &boot.plan.lines[p->plan->functions[i]];
+static void trap_ports(struct partition *p, u64 first, u64 count, bool trapped) {
+	for (u64 port = first; port < first + count; port++)
+		p->ports[port / 8] =
+			(u8)((p->ports[port / 8] & ~(1u << port % 8)) | (u32)trapped << port % 8);
+}
 
-		if (line->plan == p->plan)
-			vpci_show_pin(&p->vpci.functions[i], line->gsi);
+/* Ports of BARs are the guest's; what firmware has placed over ours stays ours. Pins lead where the file says. */
+static void open_functions(struct partition *p) {
+	for (u32 i = 0; i < p->vpci.function_count; i++) {
+		struct vpci_function *f = &p->vpci.functions[i];
+		const struct interrupt_line *line = &boot.plan.lines[f->function];
+
+		for (u32 b = 0; b < PCI_BARS; b++)
+			if (vpci_has_ports(f, b))
+				trap_ports(p, f->info->bars[b].base, f->info->bars[b].size, false);
+		if (line->plan)
+			vpci_show_pin(f, line->gsi);
 	}
+	trap_ports(p, boot.plan.console_port, sizeof(u64), true); /* of a 16550 */
+	trap_ports(p, boot.power_off_port, sizeof(u16), true);
 }
 
 static bool create(struct partition *p, const struct partition_plan *plan, u32 index) {
@@ -121,13 +134,17 @@ static bool create(struct partition *p, const struct partition_plan *plan, u32 i
 		return false;
 
 	guest_memory_plan(p, &boot.inventory, machine.ecam_base);
+	p->ports = page_pool_take(&boot.pool, PORT_MAP_PAGES);
+	if (!p->ports)
+		return false;
+	memset(p->ports, 0xff, PORT_MAP_PAGES * PAGE_SIZE);
 	if (!collect_groups(p, arena) || !create_nested(p) || !create_domain(p) ||
 	    !guest_memory_map(p) || !create_vcpus(p, arena) ||
 	    !vpci_init(&p->vpci, boot.config, &boot.inventory, plan->functions,
 		       plan->function_count, machine.ecam_base, arena) ||
 	    !take_registers(p))
 		return false;
-	show_pins(p);
+	open_functions(p);
 	return true;
 }
 

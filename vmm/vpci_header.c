@@ -7,6 +7,10 @@
 #define INTERRUPT_WINDOW_BASE 0xfec00000ull
 #define INTERRUPT_WINDOW_END 0xfef00000ull
 #define BAR_SIZE_MIN 16
+#define PORTS_SIZE_MIN 4
+/* Below are the machine's own, and those of virtual devices. */
+#define PORTS_FIRST 0x1000
+#define PORTS_END 0x10000
 
 #define COMMAND_GUEST (PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER | PCI_COMMAND_INTX_DISABLE)
 #define COMMAND_FIRMWARE (BIT(6) | BIT(8)) /* how errors are reported */
@@ -39,11 +43,13 @@ static const struct vpci_register header[PCI_CAPABILITY_FIRST / 4] = {
 				    .initial = INTERRUPT_LINE},
 };
 
-/* Port BARs, and what the firmware did not place, are not shown. */
+/* What the firmware did not place is not shown. */
 static bool is_shown(const struct pci_bar *bar, bool last) {
-	if (bar->io || !bar->base || bar->size < BAR_SIZE_MIN || bar->size & (bar->size - 1) ||
-	    !IS_ALIGNED(bar->base, bar->size))
+	if (!bar->base || bar->size < (bar->io ? PORTS_SIZE_MIN : BAR_SIZE_MIN) ||
+	    bar->size & (bar->size - 1) || !IS_ALIGNED(bar->base, bar->size))
 		return false;
+	if (bar->io)
+		return bar->base >= PORTS_FIRST && bar->base < PORTS_END;
 	return bar->is_64bit ? !last : bar->base < 4 * GIB && bar->size <= 4 * GIB - bar->base;
 }
 
@@ -52,14 +58,18 @@ static void bar_init(struct vpci_function *f, u32 index) {
 	struct vpci_register *reg = &f->registers[PCI_BAR0 / 4 + index];
 	u64 writable = ~(from->size - 1);
 
-	f->bars[index] = (struct vpci_bar){.guest = from->base,
-					   .host = from->base,
-					   .size = from->size,
-					   .hole = from->size,
-					   .hole_end = from->size};
+	if (from->io) /* its ports are the guest's, at their place: whatever it writes, they stay there */
+		f->registers[PCI_COMMAND / 4].writable |= PCI_COMMAND_IO;
+	else
+		f->bars[index] = (struct vpci_bar){.guest = from->base,
+						   .host = from->base,
+						   .size = from->size,
+						   .hole = from->size,
+						   .hole_end = from->size};
 	reg->writable = (u32)writable;
 	reg->initial = (u32)from->base | (from->is_64bit ? PCI_BAR_TYPE_64BIT : 0) |
-		       (from->prefetchable ? PCI_BAR_PREFETCHABLE : 0);
+		       (from->prefetchable ? PCI_BAR_PREFETCHABLE : 0) |
+		       (from->io ? PCI_BAR_IO : 0);
 	reg->write = header_write;
 	if (from->is_64bit)
 		reg[1] = (struct vpci_register){ALL_BITS, writable >> 32, from->base >> 32,
@@ -70,6 +80,10 @@ void vpci_show_pin(struct vpci_function *f, u32 gsi) {
 	f->gsi = gsi;
 	f->registers[PCI_INTERRUPT_LINE / 4].initial |= (1 + gsi % VIRTUAL_PCI_PINS) << 8;
 	f->registers[PCI_COMMAND / 4].hidden &= ~UPPER(PCI_STATUS_INTX);
+}
+
+bool vpci_has_ports(const struct vpci_function *f, u32 bar) {
+	return f->info->bars[bar].io && f->registers[PCI_BAR0 / 4 + bar].initial & PCI_BAR_IO;
 }
 
 void vpci_header_init(struct vpci_function *f) {
@@ -149,7 +163,7 @@ static void update_mappings(struct vpci *vpci, bool may_map) {
 
 void vpci_follow(struct vpci_function *f) {
 	u32 command = vpci_command(f);
-	u32 passed = command & (PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
+	u32 passed = command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
 	u32 kept = vpci_device_read(f, PCI_COMMAND, 2) & COMMAND_FIRMWARE;
 	bool silent = f->gsi == NONE || !passed || command & PCI_COMMAND_INTX_DISABLE;
 

@@ -7,7 +7,12 @@
 #include "vpci_internal.h"
 
 #define MSI_DATA_MASK 0xffffu
-#define MSI_SHOWN (PCI_MSI_64BIT | PCI_MSI_VECTOR_MASKING) /* and one message */
+#define MSI_SHOWN (PCI_MSI_64BIT | PCI_MSI_VECTOR_MASKING)
+/* Numbers of messages, as powers of two: what the device has, and what the guest wants. */
+#define MSI_OFFERED_SHIFT 1
+#define MSI_WANTED_SHIFT 4
+#define MSI_ORDER 7u
+#define MSI_ORDER_MAX 5u
 #define MSIX_FUNCTION_MASK BIT(14)
 #define MSIX_COUNT_MASK 0x7ffu
 #define MSIX_BAR_MASK 7u
@@ -35,11 +40,20 @@ static void set_control(struct vpci_function *f, enum vpci_interrupts kind, u32 
 		vpci_device_write(f, f->capability[kind] + PCI_MSI_CONTROL, 2, value);
 }
 
-/* What the guest wants of vector INDEX. */
+/* Messages that the guest wants of MSI. */
+static u32 messages(const struct vpci_function *f) {
+	return 1u << (control(f, VPCI_MSI) >> MSI_WANTED_SHIFT & MSI_ORDER);
+}
+
+/* What the guest wants of vector INDEX. Of MSI's, the lowest bits of the data tell the message. */
 static u32 guest_word(const struct vpci_function *f, u32 index, enum vpci_word word) {
 	if (f->live == VPCI_MSIX)
 		return f->vectors[index].words[word];
-	return f->msi_words[word] ? f->registers[f->msi_words[word] / 4].value : 0;
+	u32 value = f->msi_words[word] ? f->registers[f->msi_words[word] / 4].value : 0;
+
+	if (word == VPCI_MASK)
+		return value >> index;
+	return word == VPCI_DATA ? (value & ~(messages(f) - 1)) | index : value;
 }
 
 static void device_word_write(struct vpci_function *f, u32 index, enum vpci_word word, u32 value) {
@@ -52,12 +66,8 @@ static void device_word_write(struct vpci_function *f, u32 index, enum vpci_word
 		vpci_device_write(f, f->msi_words[word], sizeof(u32), value);
 }
 
-/*
- * Points vector INDEX where the guest wants it, then tells the device. What the device sends is always
- * the same, so that a message on its way is not lost.
- */
-static void program(struct vpci_function *f, u32 index) {
-	struct msi_message message = vpci_interrupt_message(f, index);
+/* Points vector INDEX where the guest wants it. False: the device must not send it. */
+static bool route(struct vpci_function *f, u32 index) {
 	u64 address = guest_word(f, index, VPCI_ADDRESS) |
 		      (u64)guest_word(f, index, VPCI_ADDRESS_HIGH) << 32;
 	bool masked = guest_word(f, index, VPCI_MASK) & VPCI_MASKED;
@@ -67,8 +77,20 @@ static void program(struct vpci_function *f, u32 index) {
 		f->vectors[index].routed = !masked;
 		f->refused_interrupts += masked;
 	}
-	const u32 words[] = {(u32)message.address, message.address >> 32, message.data,
-			     masked ? VPCI_MASKED : 0};
+	return !masked;
+}
+
+/*
+ * Points vector INDEX (MSI: all from INDEX on), then tells the device. What the device sends is always the same, so
+ * that a message on its way is not lost.
+ */
+static void program(struct vpci_function *f, u32 index) {
+	struct msi_message message = vpci_interrupt_message(f, index);
+	u32 end = f->live == VPCI_MSI ? messages(f) : index + 1, masked = 0;
+
+	for (u32 i = index; i < end; i++)
+		masked |= (u32)!route(f, i) << (i - index);
+	const u32 words[] = {(u32)message.address, message.address >> 32, message.data, masked};
 
 	for (u32 w = 0; w < VPCI_WORDS; w++)
 		device_word_write(f, index, w, words[w]);
@@ -102,7 +124,7 @@ void vpci_interrupts_update(struct vpci_function *f) {
 		f->live = next;
 		if (next == VPCI_MSIX) /* there are tables that can be reached only then */
 			set_control(f, next, PCI_MSIX_ENABLE | MSIX_FUNCTION_MASK);
-		for (u32 i = 0; i < f->counts[next]; i++)
+		for (u32 i = 0; i < (next == VPCI_MSI ? 1 : f->counts[next]); i++)
 			program(f, i);
 	}
 	set_control(f, next, control(f, next));
@@ -111,10 +133,16 @@ void vpci_interrupts_update(struct vpci_function *f) {
 static void control_write(const struct vpci_access *access) {
 	struct vpci_function *f = access->f;
 	bool msi = access->offset == f->capability[VPCI_MSI];
+	u32 *value = &access->reg->value, wanted_order = UPPER(MSI_ORDER << MSI_WANTED_SHIFT);
+	u32 offered = *value << (MSI_WANTED_SHIFT - MSI_OFFERED_SHIFT) & wanted_order;
 
 	/* Both on at once is undefined: the second one stays off. */
 	if (is_enabled(f, VPCI_MSI) && is_enabled(f, VPCI_MSIX))
-		access->reg->value &= ~UPPER(enable_bits[msi ? VPCI_MSI : VPCI_MSIX]);
+		*value &= ~UPPER(enable_bits[msi ? VPCI_MSI : VPCI_MSIX]);
+	if (msi && (*value & wanted_order) > offered)
+		*value = (*value & ~wanted_order) | offered;
+	if (msi && (*value ^ access->old) & wanted_order)
+		vpci_interrupts_off(f);
 	vpci_interrupts_update(f);
 }
 
@@ -136,15 +164,20 @@ static void capability_init(struct vpci_function *f, enum vpci_interrupts kind, 
 }
 
 bool vpci_msi_init(struct vpci_function *f, u32 offset, u32 room) {
-	static const u32 writable[] = {ALL_BITS, ALL_BITS, MSI_DATA_MASK, VPCI_MASKED};
 	u32 flags = vpci_device_read(f, offset + PCI_MSI_CONTROL, 2);
+	u32 order = flags >> MSI_OFFERED_SHIFT & MSI_ORDER;
 	bool wide = flags & PCI_MSI_64BIT, maskable = flags & PCI_MSI_VECTOR_MASKING;
 	u32 data = offset + PCI_MSI_ADDRESS + (wide ? 8 : 4);
 
 	/* behind the mask there are pending bits */
 	if (data + 4 + (maskable ? 8 : 0) > offset + room)
 		return false;
-	capability_init(f, VPCI_MSI, offset, 1, MSI_SHOWN, PCI_MSI_ENABLE);
+	order = order > MSI_ORDER_MAX ? 0 : order; /* reserved */
+	const u32 writable[] = {ALL_BITS, ALL_BITS, MSI_DATA_MASK, (u32)(BIT(1u << order) - 1)};
+
+	capability_init(f, VPCI_MSI, offset, 1u << order, MSI_SHOWN,
+			PCI_MSI_ENABLE | MSI_ORDER << MSI_WANTED_SHIFT);
+	f->registers[offset / 4].initial = UPPER(order << MSI_OFFERED_SHIFT);
 	f->msi_words[VPCI_ADDRESS] = (u16)(offset + PCI_MSI_ADDRESS);
 	f->msi_words[VPCI_ADDRESS_HIGH] = wide ? (u16)(data - 4) : 0;
 	f->msi_words[VPCI_DATA] = (u16)data;

@@ -637,6 +637,11 @@ static void device_errors(void **state) {
 	expect(m, PARTITION "device = 0000:01:00.0\n", "device-registers@5:10");
 	m->functions[NETWORK + 1].bars[2].io = true;
 	expect(m, PARTITION "device = 0000:01:00.0\n", "");
+	m->functions[NETWORK].bars[1] = (struct pci_bar){.base = 0xc000, .size = 0x40, .io = true};
+	expect(m, PARTITION "device = 0000:01:00.0\n", "");
+	m->functions[NETWORK + 1].bars[2].base = 0xc020;
+	expect(m, PARTITION "device = 0000:01:00.0\n", "device-registers@5:10");
+	m->functions[NETWORK].bars[1].size = 0;
 	m->inventory.iommu_fault = "unit 3, vt-d at 0xfed90000: it cannot";
 	expect(m, PARTITION "device = 0000:00:1f.2\n", "iommu-unusable@5:10");
 	assert_non_null(strstr(print(m), "because unit 3, vt-d at 0xfed90000: it cannot\n"));

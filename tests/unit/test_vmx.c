@@ -126,7 +126,7 @@ static void controls_of_a_whole_processor(void **state) {
 	/* External interrupts, HLT, CR3, INVLPG, RDTSC: none of them leaves the guest. */
 	assert_int_equal(controls[CONTROL_PIN] & BIT(0), 0);
 	assert_int_equal(controls[CONTROL_PROCESSOR],
-			 0x04006172 | BIT(10) | BIT(11) | BIT(24) | BIT(28) | BIT(29) | BIT(31));
+			 0x04006172 | BIT(10) | BIT(11) | BIT(25) | BIT(28) | BIT(29) | BIT(31));
 	assert_int_equal(controls[CONTROL_SECONDARY],
 			 BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(12) | BIT(20));
 	/* Where there are enclaves, no guest uses them. */

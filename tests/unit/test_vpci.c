@@ -184,14 +184,49 @@ static void test_bar_sizes(void **state) {
 	assert_int_equal(get(1, 0x14, 4), 0xfffe0008);
 	set(1, 0x14, 4, 0xfd020000);
 	assert_int_equal(get(1, 0x14, 4), 0xfd020008);
-	set(1, 0x18, 4, UINT32_MAX); /* a port BAR */
-	assert_int_equal(get(1, 0x18, 4), 0);
 	set(2, 0x10, 4, UINT32_MAX);
 	assert_int_equal(get(2, 0x10, 4), 0xffffff00);
 	set(2, 0x11, 1, 0x12);
 	assert_int_equal(get(2, 0x10, 4), 0xffff1200);
 	set(2, 0x24, 4, UINT32_MAX);
 	assert_int_equal(get(2, 0x24, 4), 0);
+}
+
+/* Ports stay where they are, and are decoded when the guest says so. */
+static void test_ports(void **state) {
+	struct vpci_function *f = &m.vpci.functions[1];
+
+	(void)state;
+	assert_true(vpci_has_ports(f, 2));
+	assert_false(vpci_has_ports(f, 0));
+	assert_int_equal(get(1, 0x18, 4), 0xc001);
+	set(1, 0x18, 4, UINT32_MAX);
+	assert_int_equal(get(1, 0x18, 4), 0xffffffe1);
+	set(1, 0x18, 4, 0x3f8);
+	assert_int_equal(real(1, 0x18, 4), 0xc001);
+	set(1, 0x18, 4, 0xc000);
+	set(1, 4, 2, 0x7);
+	assert_int_equal(get(1, 4, 2), 0x7);
+	assert_int_equal(real(1, 4, 2), 0x407);
+	set(1, 4, 2, 0);
+	assert_int_equal(real(1, 4, 2), 0x400);
+	set(0, 4, 2, 1); /* it has none */
+	assert_int_equal(get(0, 4, 2), 0);
+	/* what lies among the machine's own is not shown, nor what was not placed or leads beyond */
+	static const u32 wrong[] = {0, 0x60, 0x3e0, 0xcf0, 0xfe0, 0xc010, 0x10000, 0xffffffe0};
+
+	for (u32 i = 0; i < ARRAY_SIZE(wrong); i++) {
+		m.infos[1].bars[2].base = wrong[i];
+		m.arena.used = 0;
+		assert_true(vpci_init(&m.vpci, &m.config, &m.inventory, (const u32[]){0, 1, 2},
+				      MODEL_FUNCTIONS, MODEL_ECAM, &m.arena));
+		vpci_reset(&m.vpci);
+		assert_false(vpci_has_ports(&m.vpci.functions[1], 2));
+		assert_int_equal(get(1, 0x18, 4), 0);
+		set(1, 4, 2, 0x7);
+		assert_int_equal(real(1, 4, 2), 0x406);
+	}
+	m.infos[1].bars[2].base = 0xc000;
 }
 
 static void test_mapping_follows_decode(void **state) {
@@ -522,16 +557,16 @@ static void test_msi(void **state) {
 	struct model_function *f = &m.functions[2];
 
 	(void)state;
-	assert_int_equal(m.vpci.functions[2].entry_count, 1);
+	assert_int_equal(m.vpci.functions[2].entry_count, 8);
 	assert_int_equal(m.vpci.functions[0].entry_count, 128);
-	assert_int_equal(get(2, 0x52, 2), 0x0180);
+	assert_int_equal(get(2, 0x52, 2), 0x0186);
 	set(2, 0x54, 4, 0xfee02000);
 	set(2, 0x58, 4, 0);
 	set(2, 0x5c, 2, 0x47);
 	set(2, 0x60, 4, 0xffff);
-	assert_int_equal(get(2, 0x60, 4), 1);
-	set(2, 0x52, 2, 0x0071); /* one message, whatever is asked for */
-	assert_int_equal(get(2, 0x52, 2), 0x0181);
+	assert_int_equal(get(2, 0x60, 4), 0xff);
+	set(2, 0x52, 2, 0x0001);
+	assert_int_equal(get(2, 0x52, 2), 0x0187);
 	assert_int_equal(real(2, 0x52, 2) & 0x71, 1);
 	assert_int_equal(real(2, 0x54, 4), MODEL_MESSAGE | 2 << 5);
 	assert_int_equal(real(2, 0x60, 4), 1);
@@ -554,6 +589,59 @@ static void test_msi(void **state) {
 	set(2, 0x52, 1, 0);
 	assert_int_equal(real(2, 0x52, 2) & 1, 0);
 	assert_false(f->routed[0]);
+}
+
+static void test_several_messages(void **state) {
+	struct model_function *f = &m.functions[2];
+
+	(void)state;
+	set(2, 0x54, 4, 0xfee02000);
+	set(2, 0x5c, 2, 0x4d); /* its lowest bits tell the message */
+	set(2, 0x60, 4, 0x04);
+	set(2, 0x52, 2, 0x0071); /* more than there are */
+	assert_int_equal(get(2, 0x52, 2), 0x01b7);
+	assert_int_equal(real(2, 0x52, 2) & 0x71, 0x31);
+	assert_int_equal(real(2, 0x54, 4), MODEL_MESSAGE | 2 << 5);
+	assert_int_equal(real(2, 0x5c, 2), 0xc00);
+	assert_int_equal(real(2, 0x60, 4), 0x04);
+	for (u32 i = 0; i < 8; i++) {
+		assert_int_equal(f->routed[i], i != 2);
+		assert_int_equal(f->targets[i].vector, i == 2 ? 0 : 0x48 + i);
+	}
+	set(2, 0x60, 4, 0x01);
+	assert_true(f->routed[2]);
+	assert_int_equal(real(2, 0x60, 4), 0x01);
+	/* fewer, while they are on: the others are blocked */
+	set(2, 0x52, 2, 0x0011);
+	assert_int_equal(real(2, 0x52, 2) & 0x71, 0x11);
+	assert_true(f->routed[1]);
+	assert_int_equal(f->targets[1].vector, 0x4d);
+	for (u32 i = 2; i < 8; i++)
+		assert_false(f->routed[i]);
+	/* vectors of exceptions, somebody else's processor: none of them */
+	set(2, 0x52, 2, 0x0031);
+	set(2, 0x5c, 2, 0x08);
+	for (u32 i = 0; i < 8; i++)
+		assert_false(f->routed[i]);
+	assert_int_equal(real(2, 0x60, 4), 0xff);
+	set(2, 0x5c, 2, 0x50);
+	set(2, 0x54, 4, 0xfee55000);
+	assert_int_equal(real(2, 0x60, 4), 0xff);
+	set(2, 0x54, 4, 0xfee01000);
+	assert_int_equal(real(2, 0x60, 4), 0x01);
+	vpci_reset(&m.vpci);
+	assert_int_equal(get(2, 0x52, 2), 0x0186);
+	for (u32 i = 0; i < 8; i++)
+		assert_false(f->routed[i]);
+	/* a number that is reserved */
+	model_register(f, 0x50, 4, 0x05 | 0x70 << 8 | 0x018cu << 16, 0x00710000);
+	m.arena.used = 0;
+	assert_true(vpci_init(&m.vpci, &m.config, &m.inventory, (const u32[]){0, 1, 2},
+			      MODEL_FUNCTIONS, MODEL_ECAM, &m.arena));
+	vpci_reset(&m.vpci);
+	assert_int_equal(get(2, 0x52, 2), 0x0180);
+	set(2, 0x52, 2, 0x0071);
+	assert_int_equal(get(2, 0x52, 2), 0x0181);
 }
 
 static void test_msi_or_msix(void **state) {
@@ -664,6 +752,7 @@ int main(void) {
 		TEST(test_command),
 		TEST(test_interrupt_pin),
 		TEST(test_bar_sizes),
+		TEST(test_ports),
 		TEST(test_mapping_follows_decode),
 		TEST(test_moves),
 		TEST(test_small_bars),
@@ -679,6 +768,7 @@ int main(void) {
 		TEST(test_msix_waits_for_decode),
 		TEST(test_neighbours),
 		TEST(test_msi),
+		TEST(test_several_messages),
 		TEST(test_msi_or_msix),
 		TEST(test_power_state),
 		TEST(test_function_reset),

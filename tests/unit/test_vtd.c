@@ -898,10 +898,10 @@ static void messages_carry_all_sixteen_bits_of_the_index(void **state) {
 	start(0, 0);
 	struct msi_message m = unit.ops->message(&unit, 0x8001);
 
-	assert_int_equal(m.address, 0xfee00000 | 1 << 5 | BIT(4) | BIT(2));
+	assert_int_equal(m.address, 0xfee00000 | 1 << 5 | BIT(4) | BIT(3) | BIT(2));
 	assert_int_equal(m.data, 0);
 	m = unit.ops->message(&unit, 0x7fff);
-	assert_int_equal(m.address, 0xfee00000 | 0x7fff << 5 | BIT(4));
+	assert_int_equal(m.address, 0xfee00000 | 0x7fff << 5 | BIT(4) | BIT(3));
 }
 
 /* ---- faults ---- */

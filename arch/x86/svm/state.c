@@ -3,7 +3,6 @@
 
 /* Each processor runs one guest only: one identifier serves all (0 is the host's). */
 #define GUEST_ASID 1
-#define IO_PERMISSION_PAGES 3
 #define MSR_PERMISSION_PAGES 2
 #define MSRS_PER_RANGE 0x2000
 
@@ -23,17 +22,6 @@ static void intercepts(struct vmcb *vmcb) {
 			    INTERCEPT_XSETBV | INTERCEPT_RDPRU;
 	vmcb->intercept_3 = INTERCEPT_INVLPGB | INTERCEPT_INVLPGB_ILLEGAL | INTERCEPT_MCOMMIT |
 			    INTERCEPT_TLBSYNC;
-}
-
-/* Section 15.10.1: every port leaves the guest. */
-static u64 io_permissions(struct page_pool *pool) {
-	static u8 *map;
-
-	if (!map)
-		map = page_pool_take(pool, IO_PERMISSION_PAGES);
-	if (map)
-		memset(map, 0xff, IO_PERMISSION_PAGES * PAGE_SIZE);
-	return (uintptr_t)map;
 }
 
 /* Section 15.11: read and write side by side, range after range. One map serves every partition. */
@@ -62,12 +50,12 @@ bool svm_create(struct vcpu *vcpu, struct page_pool *pool, u64 nested_root) {
 	if (!vmcb)
 		return false;
 	intercepts(vmcb);
-	vmcb->io_permissions = io_permissions(pool);
+	vmcb->io_permissions = (uintptr_t)vcpu->partition->ports;
 	vmcb->msr_permissions = msr_permissions(pool);
 	vmcb->asid = GUEST_ASID;
 	vmcb->nested_control = VMCB_NESTED_PAGING;
 	vmcb->nested_cr3 = nested_root;
-	return vmcb->io_permissions && vmcb->msr_permissions;
+	return vmcb->msr_permissions;
 }
 
 void svm_set_state(struct vcpu *vcpu) {

@@ -13,7 +13,7 @@ static const struct {
 	{CONTROL_PIN, 3, NEEDED, "NMI exiting"},
 	{CONTROL_PROCESSOR, 10, WHERE_PRESENT, "MWAIT exiting"},
 	{CONTROL_PROCESSOR, 11, NEEDED, "RDPMC exiting"},
-	{CONTROL_PROCESSOR, 24, NEEDED, "unconditional I/O exiting"},
+	{CONTROL_PROCESSOR, 25, NEEDED, "I/O bitmaps"},
 	{CONTROL_PROCESSOR, 28, NEEDED, "MSR bitmaps"},
 	{CONTROL_PROCESSOR, 29, WHERE_PRESENT, "MONITOR exiting"},
 	{CONTROL_PROCESSOR, 31, NEEDED, "secondary controls"},

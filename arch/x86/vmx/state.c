@@ -69,7 +69,9 @@ static void write_host(const struct cpu *cpu) {
 	write_fields(fields, ARRAY_SIZE(fields));
 }
 
-static void write_controls(const struct vmx_vcpu *vmx, const u32 *controls, u64 efer) {
+static void write_controls(const struct vcpu *vcpu, const u32 *controls) {
+	const struct vmx_vcpu *vmx = vmx_of(vcpu);
+	u64 efer = vcpu->state.efer, ports = (uintptr_t)vcpu->partition->ports;
 	/* Fields that are there when a secondary control is. All state of XSAVES and every enclave instruction leave. */
 	const struct {
 		u32 control;
@@ -88,6 +90,8 @@ static void write_controls(const struct vmx_vcpu *vmx, const u32 *controls, u64 
 		{VMCS_ENTRY, controls[CONTROL_ENTRY] | (efer & EFER_LMA ? ENTRY_IA32E : 0)},
 		/* #DB and #AC could otherwise keep the processor in microcode, out of reach of our NMI. */
 		{VMCS_EXCEPTIONS, BIT(EXCEPTION_DB) | BIT(EXCEPTION_AC) | BIT(EXCEPTION_MC)},
+		{VMCS_PORT_MAP, ports},
+		{VMCS_PORT_MAP_HIGH, ports + PAGE_SIZE},
 		{VMCS_MSR_MAP, vmx_msr_map(NULL)},
 		{VMCS_EPT_POINTER, vmx->ept_pointer},
 		{VMCS_LINK, UINT64_MAX},
@@ -164,7 +168,7 @@ void vmx_set_state(struct vcpu *vcpu) {
 		for (u32 field = vmcs_zero[i].first; field <= vmcs_zero[i].last; field += VMCS_STEP)
 			vmcs_write(field, 0);
 	write_host(vcpu->cpu);
-	write_controls(vmx, vmx_controls(vcpu->cpu), state->efer);
+	write_controls(vcpu, vmx_controls(vcpu->cpu));
 	write_fields(fields, ARRAY_SIZE(fields));
 	for (u32 i = 0; i < SEG_COUNT + 2; i++)
 		write_segment(segment_of(state, i), i);

@@ -18,6 +18,7 @@
 #define VICTIMS_VECTOR NVME_VECTOR
 #define CAP_MSI 5u
 #define MSI_ENABLE (1u << 16)
+#define MSI_OFFERED (7u << 17)
 #define MSI_MANY (7u << 20)
 #define MSI_64BIT (1u << 23)
 
@@ -148,7 +149,7 @@ void attack_msi(uint32_t victim) {
 	control(interrupt_counts[OWN_VECTOR] == before + 1);
 }
 
-/* Every function with MSI: as many messages as the field can say, data that is no multiple of that. */
+/* Every function with MSI: as many messages as the field can say, which must become what there are; data that is no multiple of that. */
 void hold_msi(uint32_t victim) {
 	for (uint32_t devfn = 8; devfn < 256; devfn += 8) {
 		uint32_t msi, control_word, data;
@@ -164,7 +165,8 @@ void hold_msi(uint32_t victim) {
 		pci_write(0, devfn, msi + 4, (uint32_t)MESSAGES | victim << 12);
 		pci_write(0, devfn, msi + data, UINT32_MAX << 16 | (VICTIMS_VECTOR | 7));
 		pci_write(0, devfn, msi, control_word | MSI_ENABLE | MSI_MANY);
-		tried(true, pci_read(0, devfn, msi) & MSI_MANY);
+		control_word = pci_read(0, devfn, msi);
+		tried(true, (control_word & MSI_MANY) >> 3 > (control_word & MSI_OFFERED));
 	}
 	control(true);
 }

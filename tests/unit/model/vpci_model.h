@@ -515,11 +515,12 @@ static inline void model_check(struct model *m) {
 			continue;
 		}
 		/* a virtual function has neither port decoding, nor an INTx to switch off, nor BARs */
-		MODEL_CHECK(!(model_get(f, 4, 2) & 0x0001));
+		MODEL_CHECK(i == MODEL_NIC || !(model_get(f, 4, 2) & 0x0001));
 		MODEL_CHECK(m->pins[i] ||
 			    (model_get(f, 4, 2) & 0x0400) == (info->physical == NONE ? 0x0400 : 0));
 		for (u32 b = 0; b < PCI_BARS && info->physical == NONE; b++)
-			if (info->bars[b].size && !info->bars[b].io)
+			if (info->bars[b].size &&
+			    (!info->bars[b].io || info->bars[b].base == 0xc000))
 				MODEL_CHECK((model_get(f, 0x10 + b * 4, 4) & ~0xfu) ==
 					    (u32)info->bars[b].base);
 		if (info->ats)
@@ -531,6 +532,13 @@ static inline void model_check(struct model *m) {
 		if (info->msi && model_get(f, info->msi + 2, 2) & 1) {
 			MODEL_CHECK(model_get(f, info->msi + 4, 4) == message);
 			MODEL_CHECK(model_get(f, info->msi + 12, 2) == 0xc00);
+			u32 order = model_get(f, info->msi + 2, 2) >> 4 & 7;
+
+			MODEL_CHECK(i != MODEL_MSI || order <= 3);
+			for (u32 v = 0; i == MODEL_MSI && v < 8; v++)
+				MODEL_CHECK(v < 1u << order && !(model_get(f, 0x60, 4) >> v & 1)
+						    ? f->routed[v]
+						    : v < 1u << order || !f->routed[v]);
 		}
 		for (u32 v = 0; v < model_vectors(i) && !model_is_asleep(m, i); v++) {
 			u32 address = *model_entry(m, i, v, 0), data = *model_entry(m, i, v, 2);
