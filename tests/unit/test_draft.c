@@ -243,7 +243,7 @@ static void the_survey_tells_what_can_be_given_away(void **state) {
 		"bulkhead: group 3: can be given away\n",
 		"bulkhead: group 4: can be given away\n",
 		"bulkhead: device 0000:00:1f.3: chipset, reset none (wants `no-reset = accept`), interrupts by pin only, "
-		"which a partition does not get\n",
+		"which needs an `intx` line\n",
 		"bulkhead: device 0000:01:00.0: nic, reset secondary-bus\n",
 		"bulkhead: device 0000:05:00.0: disk, reset secondary-bus, interrupts by pin only, ",
 		": trust 0000:04:01.0 0000:04:02.0 would split it\n",
