@@ -40,7 +40,6 @@ group   = 0000:00:07.0        # hda
 group   = 0000:00:1f.2        # ahci, with what else of the chipset can be given away
 no-reset = accept             # hda and the chipset have none
 intx    = 0000:04:01.0 {line}
-no-reset = accept             # nothing resets ahci, hda and e1000
 """
 
 
