@@ -21,7 +21,7 @@ Q := @
 say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(1) $(2))
 endif
 
-.PHONY: all image command deps guest lister demo run check check-groups esp hardware-test size fuzz help \
+.PHONY: all image command deps guest lister demo run check check-groups check-guests esp hardware-test size fuzz help \
 	fuzz-guest unit unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
 .DELETE_ON_ERROR:
 
@@ -34,6 +34,7 @@ help:
 	@echo 'make run      builds and boots the demonstration (IOMMU=amd or intel)'
 	@echo 'make check    everything that can be tested; ends with the sums; FUZZ_SECONDS=N as below'
 	@echo 'make check-groups N=200 SEED=1: groups of random machines against those that Linux forms'
+	@echo 'make check-guests  Debian kernels from 6.1 to the newest as guests; docs/guests.md'
 	@echo 'make fuzz-guest SEED=1 COUNT=1000000 [IOMMU=intel]: a guest of random instructions beside a victim'
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
 	@echo 'make hardware-test OUT=stick.img: a USB image that tests a real machine and keeps a report'
@@ -343,6 +344,17 @@ build/guest/attacker.elf: $(ATTACKER_OBJ) tests/qemu/attacker/link.ld
 	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 		-T tests/qemu/attacker/link.ld -o $@ $(ATTACKER_OBJ)
 
+# The same guest by the two other ways into an image.
+guest: build/guest/attacker-pvh.elf build/guest/attacker.flat
+
+build/guest/attacker-pvh.elf: $(ATTACKER_OBJ) tests/qemu/attacker/entries.ld
+	$(call say,GUEST,$@)
+	$(Q)ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+		-T tests/qemu/attacker/entries.ld -o $@ $(ATTACKER_OBJ)
+
+build/guest/attacker.flat: build/guest/attacker-pvh.elf
+	$(Q)objcopy -O binary -j .text -j .note.pvh -j .rodata -j .data $< $@
+
 # The guest that takes every way out, and two that end at once.
 guest: build/guest/exits.elf build/guest/task.bin build/guest/wrap.bin
 
@@ -479,6 +491,12 @@ check-groups: deps
 	@$(MAKE) --no-print-directory image command lister
 	@tests/qemu/random_groups.py --count $(N) --seed $(SEED)
 
+# Every kernel of tests/qemu/guests.py, with few and many processors, with little and much memory: 9 GiB of this machine's at most.
+check-guests: deps
+	@$(TOOLS)/get-kernels.sh build
+	@$(MAKE) --no-print-directory image guest
+	@tests/qemu/guests.py
+
 # A guest that executes COUNT random instructions beside a victim; what it does is SEED's.
 fuzz-guest: deps
 	@$(MAKE) --no-print-directory image guest
@@ -507,6 +525,6 @@ tidy: $(GENERATED)
 	@printf '%s\n' $(COMMAND_SRC) | xargs -r -P 2 -I{} clang-tidy --quiet {} -- $(filter-out -W%,$(HOST_CFLAGS))
 
 clean:
-	rm -rf $(filter-out build/qemu build/kernel build/kernel-devices build/bochs build/bochs-3.1,$(wildcard build/*))
+	rm -rf $(filter-out build/qemu build/kernel build/kernels build/kernel-devices build/bochs build/bochs-3.1,$(wildcard build/*))
 
 -include $(shell find $(addprefix $(BUILD)/,obj hosted san fuzzed) -name '*.d' 2>/dev/null)

@@ -71,6 +71,9 @@ kernel "$build/kernel-devices" igb igbvf xhci_pci usb_storage ahci sd_mod virtio
 	snd_hda_codec_generic snd_hda_intel e1000
 rm -rf "$build/kernel.debs"
 
+# Kernels of other releases that the tests start.
+"$here/get-kernels.sh" "$build" 6.1-cloud 7-cloud || echo "deps: a kernel could not be fetched: the test of several kernels will be skipped"
+
 # Bochs emulates VT-x. What it tests can wait; a suite that has gone must not hold everything up. 3.0 is Debian 13's;
 # Debian 12's 2.7 runs the same guests, slower; 3.1, of the coming release, is a second opinion.
 bochs() { # DEST SUITE

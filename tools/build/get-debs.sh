@@ -3,7 +3,7 @@
 # get-debs.sh [--only PATTERN] DEST "SUITE..." PACKAGE...
 # Unpacks packages of other Debian suites into DEST and leaves this machine's packages alone:
 # apt's state, cache and sources are private; only the mirror and the keyring are this machine's.
-# All that the packages depend on comes along; with --only, just what they name directly and
+# All that the packages depend on comes along; with --only, just what they, or those that they name, name directly and
 # PATTERN (extended regular expression) matches. The last suite is preferred. DEST appears when all of it is there, never in part, so that an
 # interrupted run is simply run again (packages that were already fetched are kept until then).
 set -euo pipefail
@@ -51,7 +51,9 @@ apt-get -qq update
 if [ -z "$only" ]; then
 	apt-get -qq -y --download-only -t "${suites##* }" install "$@" > /dev/null
 else
-	named=$(apt-cache depends --important "$@" | sed -n 's/^ *Depends: //p' | grep -E "$only")
+	direct=$(apt-cache depends --important "$@" | sed -n 's/^ *Depends: //p')
+	# shellcheck disable=SC2086 # several names
+	named=$(echo $direct $(apt-cache depends --important $direct | sed -n 's/^ *Depends: //p') | tr ' ' '\n' | sort -u | grep -E "$only")
 	# shellcheck disable=SC2086 # several names
 	(cd "$work/apt/cache/archives" && apt-get -qq -t "${suites##* }" download "$@" $named > /dev/null)
 fi

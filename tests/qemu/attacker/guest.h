@@ -165,6 +165,8 @@ void map_high(uint64_t address);
 void use_virtual_function(uint32_t device, uint64_t ram_end);
 void attack_ports(void);
 void attack_msrs(void);
+/* features.c */
+void switch_features(void);
 void attack_memory(uint64_t ram_end);
 void attack_instructions(void);
 void attack_icr(uint32_t victim);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line is a list of words, done one after the other: victim, victim=SECONDS, wait, dma, quiet,
- * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, config; and watchdog, triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
+ * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, features, config; and watchdog, triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
  */
 #include "guest.h"
 #include <stddef.h>
@@ -74,6 +74,8 @@ static void run(const char *word, uint64_t ram_end) {
 		use_virtual_function(number, ram_end);
 	else if (is_word(word, "functions", &number))
 		look_at_functions();
+	else if (is_word(word, "features", &number))
+		switch_features();
 	else if (is_word(word, "config", &number))
 		attack_config(ram_end);
 	else if (is_word(word, "watchdog", &number))
