@@ -122,7 +122,7 @@ class Verdict:
         lspci.write_text(dump_text)
         apic.write_bytes(madt(1, ioapics))
         (directory / "k").write_bytes(bytes(4096))
-        conf.write_text("[partition p]\ncpus = 0\nmemory = 16M\nkernel = k\n" +
+        conf.write_text("[partition p]\ncpus = 0\nmemory = 16M\nkernel = k\nno-reset = accept\n" +
                         "".join(f"group = {address}\n" for address in re.findall(r"^(\S+) Class", dump_text, re.MULTILINE)))
         checked = subprocess.run([COMMAND, "check", conf, "--lspci", lspci, "--acpi", apic, "--acpi", table],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

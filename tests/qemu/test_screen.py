@@ -49,7 +49,7 @@ def test_a_machine_that_only_has_a_screen_shows_everything_there(boot, tmp_path)
 
 def test_a_partition_that_gets_the_screens_device_has_it_alone(boot, tmp_path):
     """Both consoles say so before it starts."""
-    machine = boot(conf=CONF.format(console="com1", cpus="2", device="device = 1234:1111"), files=[ATTACKER], extra=["-device", "VGA"])
+    machine = boot(conf=CONF.format(console="com1", cpus="2", device="device = 1234:1111\nno-reset = accept"), files=[ATTACKER], extra=["-device", "VGA"])
     words = r"^bulkhead: screen: its device is partition lister's: the hypervisor shows nothing more here$"
     said = machine.wait_for(words, 120)
     machine.wait_for(r"^bulkhead: partition lister: started$", 120, after=said.end())
