@@ -22,7 +22,7 @@ say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(
 endif
 
 .PHONY: all image command deps guest lister demo run check check-groups check-guests esp hardware-test size fuzz help \
-	fuzz-guest unit unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
+	fuzz-guest unit mutants unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
 .DELETE_ON_ERROR:
 
 all: image command
@@ -40,6 +40,7 @@ help:
 	@echo 'make hardware-test OUT=stick.img: a USB image that tests a real machine and keeps a report'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
 	@echo 'make unit     unit tests alone;  make fuzz FUZZ_SECONDS=N: N seconds a fuzz target'
+	@echo 'make mutants  breaks of the IOMMU drivers, and which test notices each (WRITE=--write: into docs/iommu.md)'
 	@echo 'make bench    benchmarks: docs/benchmarks.md (BENCH="linux bulkhead" WORK=hash,read1 REPEAT=3)'
 	@echo 'make bench-groups  time and memory of deriving groups, by the number of functions'
 	@echo 'make size     lines of code by folder against the budget'
@@ -220,6 +221,10 @@ $(BUILD)/host/%: $(BUILD)/san/tests/host/%.o $(BUILD)/libsanitized.a
 
 unit:
 	@$(TOOLS)/check.py unit
+
+# Breaks of the IOMMU drivers, and which test notices each: tests/unit/mutants.txt. WORDS: only those that have one of them.
+mutants: unit-programs
+	@BUILD=$(BUILD) tests/unit/mutants.py $(WRITE) $(WORDS) -- $(CC) $(HOST_CFLAGS) $(SANITIZE)
 
 # ---- benchmarks -----------------------------------------------------------------------------------
 

@@ -657,6 +657,16 @@ static void a_refused_descriptor_fails_its_request_alone(void **state) {
 	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
 }
 
+static void an_attach_that_fails_is_taken_back(void **state) {
+	(void)state;
+	start(MODEL_CAP_CM, 0);
+	model.refuse = 2;
+	assert_false(unit.ops->set_domain(&unit, 0x100, &domain));
+	assert_int_equal(dma_write(0x100, MIB), BLOCKED_DMA);
+	assert_true(unit.ops->set_domain(&unit, 0x100, &other));
+	assert_int_equal(dma_lands(0x100, MIB), 32 * MIB);
+}
+
 static void a_refused_wait_fails_in_bounded_time(void **state) {
 	(void)state;
 	start(0, 0);
@@ -1100,6 +1110,7 @@ int main(void) {
 		cmocka_unit_test(reserved_memory_comes_and_goes_with_its_group),
 		cmocka_unit_test(the_queue_wraps_round),
 		cmocka_unit_test(a_refused_descriptor_fails_its_request_alone),
+		cmocka_unit_test(an_attach_that_fails_is_taken_back),
 		cmocka_unit_test(a_refused_wait_fails_in_bounded_time),
 		cmocka_unit_test(what_ends_with_an_error_is_not_taken_for_done),
 		cmocka_unit_test(an_aborted_wait_is_asked_again),
