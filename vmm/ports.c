@@ -36,7 +36,8 @@ static void access_port(struct partition *p, const struct vcpu_exit *exit, u32 *
 		*value = uart_read(&p->uart, (u8)uart);
 	else if (port >= CONFIG_PORT_FIRST && port + width - 1 <= CONFIG_PORT_LAST)
 		vpci_port(&p->vpci, port, width, exit->write, value);
-	else if (port == (width == 2 ? GUEST_WATCHDOG_COUNTER_PORT : GUEST_WATCHDOG_PORT))
+	else if ((port == GUEST_WATCHDOG_PORT && width == 1) ||
+		 (port == GUEST_WATCHDOG_COUNTER_PORT && width == 2))
 		watchdog_access(&p->watchdog, width == 2, exit->write, value,
 				machine_milliseconds());
 	else if (!exit->write &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line is a list of words, done one after the other: victim, victim=SECONDS, wait, dma, quiet,
- * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, features, config; and watchdog, triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
+ * ports, msrs, memory, instructions, icr=APIC_ID, msi=APIC_ID, virtual=DEVICE, functions, features, config; and remains, watchdog, triple-fault, jump-beyond, reserved-bits, which end it. At the end the guest switches off.
  */
 #include "guest.h"
 #include <stddef.h>
@@ -26,6 +26,20 @@ static bool is_word(const char *text, const char *word, uint32_t *number) {
 	for (text++; *text >= '0' && *text <= '9'; text++)
 		*number = *number * 10 + (uint32_t)(*text - '0');
 	return true;
+}
+
+/* What an earlier life has left in memory; leaves something itself, and sleeps. */
+static void look_for_remains(uint64_t ram_end) {
+	volatile uint64_t *end = (volatile uint64_t *)ram_end;
+	uint64_t found = 0;
+
+	for (volatile uint64_t *word = (volatile uint64_t *)(16 * MIB); word < end; word++) {
+		found += *word != 0;
+		*word = (uint64_t)word;
+	}
+	print("guest: remains %u interrupts %u", found, interrupts_total());
+	for (;;)
+		__asm__ volatile("cli; hlt");
 }
 
 /* Fed at first: vmm/tables/wdat.asl. */
@@ -78,6 +92,8 @@ static void run(const char *word, uint64_t ram_end) {
 		switch_features();
 	else if (is_word(word, "config", &number))
 		attack_config(ram_end);
+	else if (is_word(word, "remains", &number))
+		look_for_remains(ram_end);
 	else if (is_word(word, "watchdog", &number))
 		starve_watchdog();
 	else if (is_word(word, "triple-fault", &number))
