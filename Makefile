@@ -12,6 +12,8 @@ N ?= 5
 SEED ?= 1
 COUNT ?= 1000000
 FROM ?= 0
+RESTARTS ?= 500
+KILLS ?= 50
 
 TOOLS := tools/build
 
@@ -22,7 +24,7 @@ say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n' $(
 endif
 
 .PHONY: all image command deps guest lister demo run check check-groups check-guests esp hardware-test size fuzz help \
-	fuzz-guest unit mutants unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
+	fuzz-guest endurance unit mutants unit-programs fuzzers bench bench-groups instrument format format-check tidy clean
 .DELETE_ON_ERROR:
 
 all: image command
@@ -36,6 +38,7 @@ help:
 	@echo 'make check-groups N=200 SEED=1: groups of random machines against those that Linux forms'
 	@echo 'make check-guests  Debian kernels from 6.1 to the newest as guests; docs/guests.md'
 	@echo 'make fuzz-guest SEED=1 COUNT=1000000 [IOMMU=intel]: a guest of random instructions beside a victim'
+	@echo 'make endurance RESTARTS=500 KILLS=50 SEED=1 [IOMMU=intel]: restarts and kills beside a partition that streams'
 	@echo 'make esp      CONF=FILE FILES="A B" OUT=disk.img: a bootable FAT image; NAME=PATH renames a file; no CONF: for a survey'
 	@echo 'make hardware-test OUT=stick.img: a USB image that tests a real machine and keeps a report'
 	@echo 'make guest    the demonstration guest: build/guest/initrd.img, build/kernel/vmlinuz'
@@ -506,6 +509,11 @@ check-guests: deps
 fuzz-guest: deps
 	@$(MAKE) --no-print-directory image guest
 	@tests/qemu/fuzz_guest.py --iommu $(IOMMU) --seed $(SEED) --count $(COUNT) --from $(FROM)
+
+# RESTARTS of one partition, and KILLS of another while it boots, beside a third that streams from its disk.
+endurance: deps
+	@$(MAKE) --no-print-directory image guest
+	@tests/qemu/endurance.py --iommu $(IOMMU) --restarts $(RESTARTS) --kills $(KILLS) --seed $(SEED)
 
 # ---- the source itself ----------------------------------------------------------------------------
 

@@ -287,6 +287,8 @@ void faults_begin(const struct cpu *cpu);
 /* An NMI, which may be one. */
 void faults_signal(void);
 _Noreturn void monitor_loop(struct cpu *cpu);
+/* Pages taken, of all that firmware gave, and of those of nested tables. */
+void machine_memory_print(void);
 /* Every partition has stopped. */
 void machine_idle(void);
 

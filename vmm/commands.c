@@ -23,6 +23,7 @@ static void list(struct partition *unused) {
 		    p->plan->memory_bytes / MIB, p->plan->function_count,
 		    p->failure ? ", failed: " : "", p->failure ? p->failure : "");
 	}
+	machine_memory_print();
 }
 
 static void groups(struct partition *unused) {

@@ -84,6 +84,16 @@ static void choose_monitor(void) {
 		say("warning: no processor is left over: faults of devices wait for the next exit");
 }
 
+void machine_memory_print(void) {
+	u64 nested = 0;
+
+	for (u32 i = 0; i < boot.plan.partition_count; i++)
+		nested += machine.partitions[i].nested_pool.next;
+	say("memory: %llu KiB of %llu KiB for tables and state in use, %llu KiB for guests' own",
+	    boot.pool.next * PAGE_SIZE / KIB, boot.pool.pages * PAGE_SIZE / KIB,
+	    nested * PAGE_SIZE / KIB);
+}
+
 /* On the boot processor, with our own tables; all others wait in cpu_main(). */
 void machine_ready(void) {
 	struct text_buffer reason = TEXT_BUFFER(256);
@@ -98,8 +108,7 @@ void machine_ready(void) {
 	if (!partitions_create(&reason.sink))
 		panic("%s", reason.data);
 	choose_monitor();
-	say("memory: %llu KiB of %llu KiB for tables and state in use",
-	    boot.pool.next * PAGE_SIZE / KIB, boot.pool.pages * PAGE_SIZE / KIB);
+	machine_memory_print();
 	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
 }
 

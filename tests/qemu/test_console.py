@@ -54,6 +54,7 @@ def test_commands_and_typing(boot, tmp_path):
     machine.wait_for(r"bulkhead: faults the last ones", 300)
     ask("list\r", r"bulkhead: partition linux: running, start 1, 1 processors, 256 MiB, 0 functions\n")
     machine.wait_for(r"bulkhead: partition victim: running, start 1, 2 processors, 64 MiB, 0 functions\n", 300, after=here)
+    memory = machine.wait_for(r"^bulkhead: memory: .*\n", 300, after=here)[0]
     ask("groups\r", r"bulkhead: group 0: 0000:00:00\.0\n")
     ask("log\r", r"^bulkhead: log: \[victim\] victim: round \d+.*\n(bulkhead: log: .*\n)*bulkhead: log: bulkhead: group 0: ")
     ask("faults\r", r"bulkhead: 0 faults so far\n")
@@ -78,6 +79,7 @@ def test_commands_and_typing(boot, tmp_path):
     ask("restart victim\r", r"bulkhead: partition victim: restarting\n")
     machine.wait_for(r"bulkhead: partition victim: started\n", 300, after=here)
     ask("list\r", r"bulkhead: partition victim: running, start 3")
+    assert machine.wait_for(r"^bulkhead: memory: .*\n", 300, after=here)[0] == memory, "lives take no pages of tables"
 
     # All have ended, and one begins again.
     ask("console linux\r", r"until Ctrl-\]\n")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Partitions end and begin again by the file's policy, each alone."""
+import mmap
 import re
 
 from machine import ROOT, VMLINUZ
@@ -7,9 +8,17 @@ from machine import ROOT, VMLINUZ
 ATTACKER = ROOT / "build" / "guest" / "attacker.elf"
 
 
-def test_a_partition_that_fails_begins_again_and_others_do_not_notice(boot):
+def change_images(memory):
+    """Another last byte for every copy of the image in the machine's memory, as if that had forgotten one."""
+    image, found = ATTACKER.read_bytes(), -1
+    with open(memory, "r+b") as file, mmap.mmap(file.fileno(), 0) as whole:
+        while (found := whole.find(image, found + 1)) >= 0:
+            whole[found + len(image) - 1] ^= 1
+
+
+def test_a_partition_that_fails_begins_again_and_others_do_not_notice(boot, tmp_path):
     """restart = on-failure: a triple fault is followed by a fresh start; restart = never stays ended, here by a watchdog that a
-    guest has fed for a while and then forgotten."""
+    guest has fed for a while and then forgotten. What begins again is the image that was read at first, or nothing."""
     conf = """
 [partition again]
 cpus = 1
@@ -30,7 +39,9 @@ memory = 64M
 kernel = attacker.elf
 cmdline = victim
 """
-    machine = boot(conf=conf, files=[ATTACKER])
+    ram = tmp_path / "ram"
+    machine = boot(conf=conf, files=[ATTACKER], memory="512M", extra=[
+        "-object", f"memory-backend-file,id=ram,share=on,mem-path={ram},size=512M", "-machine", "memory-backend=ram"])
     end = 0
     for _ in range(3):
         end = machine.wait_for(r"bulkhead: partition again: restarting\n", 300, after=end).end()
@@ -39,6 +50,8 @@ cmdline = victim
     machine.wait_for(r"bulkhead: partition once: failed: the guest did not feed its watchdog in time\n", 300, after=fed)
     machine.wait_for(r"^\[victim\] victim: round \d+ changed 0 first 0x0 interrupts 0\n", 300, after=end)
     assert not machine.lines(r"bulkhead: partition once: restarting")
+    change_images(ram)
+    machine.wait_for(r"bulkhead: partition again: failed: its images in memory are not what was read at first\n", 120)
     found = machine.lines(r"^\[again\] guest: found .* in registers$")
     assert len(found) >= 3 and set(found) == {"[again] guest: found 0x0 0x0 in registers"}, found
     assert not machine.lines(r"bulkhead: (panic|partition victim: (failed|stopped))")
