@@ -532,12 +532,12 @@ static void paths_are_opened_up_to_the_root(void **state) {
 	u32 other = topology_port(t, "OTHER", PCIE_ROOT_PORT, 0, 2, 0, 4, 4, true);
 	u32 ep = topology_endpoint(t, "EP", PCIE_ENDPOINT, 3, 0, 0);
 
-	topology_put(t, usp, PCI_COMMAND, 2, PCI_COMMAND_IO);
+	topology_put(t, usp, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
 	enumerate(t);
 	pci_open_path(&t->inventory, topology_find(t, "EP"), &t->access);
-	assert_int_equal(topology_get(t, rp, PCI_COMMAND, 2), 6);
-	assert_int_equal(topology_get(t, usp, PCI_COMMAND, 2), 7);
-	assert_int_equal(topology_get(t, dsp, PCI_COMMAND, 2), 6);
+	assert_int_equal(topology_get(t, rp, PCI_COMMAND, 2), 7);
+	assert_int_equal(topology_get(t, usp, PCI_COMMAND, 2), 0x407);
+	assert_int_equal(topology_get(t, dsp, PCI_COMMAND, 2), 7);
 	assert_int_equal(topology_get(t, other, PCI_COMMAND, 2), 0);
 	assert_int_equal(topology_get(t, ep, PCI_COMMAND, 2), 0);
 	topology_free(t);
