@@ -10,7 +10,7 @@ import pytest
 
 from fuzz_guest import SWEEP, Campaign, fuzz_words
 
-STEPS = 15000
+STEPS = 8000
 COMPLETED, NOT_TRIED = 254, 1000
 UD, GP = 6, 13
 
