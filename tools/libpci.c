@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libpci.h"
+#include <errno.h>
 #include <pci/pci.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SPACE_BYTES 4096
+#define PATH_BYTES 32
+#define LINE_BYTES 255 /* as libpci has it */
 #define UNIT_BYTES 4
 #define LOCAL (PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB) /* only what pci.ids says */
 
@@ -63,18 +67,70 @@ static bool visit(struct pci_dev *d, const struct libpci_visitor *visitor, char 
 				       (uint8_t)(d->dev << 3 | d->func), bytes, size);
 }
 
+/* A line of bytes that says they lie beyond configuration space: "1000: 86 80". */
+static bool is_beyond(const char *line) {
+	char *end;
+	unsigned long offset = strtoul(line, &end, 16);
+
+	return end != line && end[0] == ':' && end[1] == ' ' && offset >= SPACE_BYTES;
+}
+
+/* What is wrong with a line; NULL: nothing. */
+static const char *fault_of(const char *line) {
+	if (!strchr(line, '\n'))
+		return "is too long or unterminated";
+	return is_beyond(line) ? "has bytes beyond the 4096 of a function" : NULL;
+}
+
+/*
+ * A copy of a dump for libpci to read, which takes an offset of 80000000 for a negative one and writes
+ * there. NULL, with words in ERROR, where the dump cannot be read or has such a line.
+ */
+static FILE *checked_copy(const char *dump, char *error, size_t error_size) {
+	FILE *in = fopen(dump, "r"), *copy = in ? tmpfile() : NULL;
+	bool fine = copy;
+	char line[LINE_BYTES];
+	unsigned number = 0;
+
+	while (fine && fgets(line, sizeof(line), in)) {
+		const char *fault = fault_of(line);
+
+		number++;
+		if (fault)
+			snprintf(error, error_size, "line %u %s", number, fault);
+		fine = !fault && fputs(line, copy) >= 0;
+		if (!fault && !fine)
+			snprintf(error, error_size, "a copy of it: %s", strerror(errno));
+	}
+	if (!copy || (fine && fflush(copy))) {
+		snprintf(error, error_size, "%s", strerror(errno));
+		fine = false;
+	}
+	if (in)
+		fclose(in);
+	if (copy && !fine)
+		fclose(copy);
+	return fine ? copy : NULL;
+}
+
 bool libpci_visit(const char *dump, const struct libpci_visitor *visitor, char *error,
 		  size_t error_size) {
-	struct pci_access *access = pci_alloc();
+	FILE *copy = dump ? checked_copy(dump, error, error_size) : NULL;
+	char path[PATH_BYTES];
+	struct pci_access *access;
 	volatile bool fine = true;
 
+	if (dump && !copy)
+		return false;
+	access = pci_alloc();
 	words = error;
 	words_size = error_size;
 	access->error = on_error;
 	access->warning = be_quiet;
-	if (dump) {
+	if (copy) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(copy));
 		access->method = PCI_ACCESS_DUMP;
-		pci_set_param(access, "dump.name", (char *)(uintptr_t)dump);
+		pci_set_param(access, "dump.name", path);
 	}
 	if (setjmp(way_out)) {
 		fine = false;
@@ -85,6 +141,8 @@ bool libpci_visit(const char *dump, const struct libpci_visitor *visitor, char *
 			fine = visit(d, visitor, error, error_size);
 	}
 	pci_cleanup(access);
+	if (copy)
+		fclose(copy);
 	return fine;
 }
 

@@ -32,10 +32,12 @@ def test_files_that_are_no_dump(bulkhead, tmp_path):
     (tmp_path / "plain").write_text("00:00.0 Host bridge: Intel Corporation\n")  # lspci without -xxxx
     (tmp_path / "zeros").write_bytes(bytes(4096))
     (tmp_path / "twice").write_text(2 * "00:02.0 VGA\n00: 34 12 11 11 07 00 00 00 02 00 00 03 00 00 00 00\n\n")
+    (tmp_path / "beyond").write_text("00:02.0 VGA\n00: 34 12\n1000: 11\n")
+    (tmp_path / "negative").write_text("00:02.0 VGA\n00: 34 12\ne0020000: 88\n")  # libpci's parser would write there
     with open(tmp_path / "huge", "wb") as huge:
         huge.truncate(1 << 34)
     for name, words in (("empty", "lspci -xxxx"), ("text", "lspci -xxxx"), ("plain", "lspci -xxxx"), ("zeros", "unterminated"),
-                        ("twice", "stands twice"), ("huge", "unterminated"), ("absent", "No such file"), (".", "lspci -xxxx")):
+                        ("twice", "stands twice"), ("huge", "unterminated"), ("beyond", "line 3"), ("negative", "line 3 "), ("absent", "No such file"), (".", "lspci -xxxx")):
         for command in ("groups", "draft"):
             done = bulkhead(command, "--lspci", tmp_path / name, status=1)
             assert words in done.stderr and done.stdout == "", (name, done.stderr)
