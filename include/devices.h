@@ -126,6 +126,8 @@ struct vpci_function {
 	/* Its remapping entries: a power of two that is enough. Their owner says where they begin. */
 	u32 entry_count, first_entry;
 	u32 gsi; /* of its interrupt pin; NONE: that is hidden */
+	u64 back_at; /* the guest has reset it, and may look at it from then on; 0: it has not */
+	struct pci_saved saved; /* to be restored then */
 	u64 ignored_writes;
 	u64 refused_interrupts; /* messages that named no processor of the partition */
 };
@@ -145,6 +147,7 @@ struct vpci {
  */
 bool vpci_map(struct vpci *vpci, u64 guest, u64 host, u64 length);
 void vpci_unmap(struct vpci *vpci, u64 guest, u64 length);
+u64 vpci_milliseconds(void); /* since long ago */
 /* Registers of BARs that vpci_is_trapped() names, and no others. WIDTH 1, 2, 4, 8. */
 void vpci_registers(const struct vpci_function *f, u64 host, u8 width, bool write, u64 *value);
 /*
@@ -170,6 +173,8 @@ void vpci_show_pin(struct vpci_function *f, u32 gsi);
  * nothing mapped, real devices' MSI and bus mastering off.
  */
 void vpci_reset(struct vpci *vpci);
+/* The guest has reset a function that may not be looked at yet. */
+bool vpci_is_away(const struct vpci *vpci);
 u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width);
 void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width, u32 value);
 /*

@@ -14,6 +14,13 @@ enum reset_method pci_reset_method(const struct inventory *inventory, u32 functi
 bool pci_reset_function(const struct inventory *inventory, u32 function,
 			const struct pci_access *access, void (*wait)(u32 milliseconds));
 
+/* Its own reset may be left to whoever has it: it says that it has one, and nothing else depends on it. */
+bool pci_offers_flr(const struct pci_function *f);
+/* Milliseconds that it takes from its function level reset until it may be looked at. */
+u32 pci_flr_delay(const struct pci_function *f);
+/* It answers, and not with retry status. */
+bool pci_is_ready(const struct pci_function *f, const struct pci_access *access);
+
 /* What a reset or a way through D3hot takes away. */
 struct pci_saved_register {
 	u16 offset;

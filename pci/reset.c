@@ -61,6 +61,16 @@ static u32 find_neighbours(const struct inventory *inventory, u32 function, u32 
 	return count;
 }
 
+/* The reset of a physical function takes virtual ones along. */
+bool pci_offers_flr(const struct pci_function *f) {
+	return f->pcie && f->device_capabilities & PCIE_DEVICE_FLR && !(f->quirks & QUIRK_NO_FLR) &&
+	       !f->sriov;
+}
+
+u32 pci_flr_delay(const struct pci_function *f) {
+	return f->quirks & QUIRK_SLOW_AFTER_FLR ? FLR_DELAY_SLOW : FLR_DELAY;
+}
+
 enum reset_method pci_reset_method(const struct inventory *inventory, u32 function) {
 	const struct pci_function *f = &inventory->functions[function];
 	u32 known = f->quirks, members[TOGETHER];
@@ -114,12 +124,18 @@ static void wait_pending(const struct target *t, u32 offset, u8 width, u32 bit) 
 	}
 }
 
+bool pci_is_ready(const struct pci_function *f, const struct pci_access *access) {
+	const struct target t = {.info = f, .access = access};
+
+	/* The vendor first: retry status is shown there only. */
+	return read(&t, PCI_VENDOR_ID, 2) != PCI_RETRY_VENDOR &&
+	       read(&t, PCI_COMMAND, 2) != (u16)PCI_ABSENT;
+}
+
 static bool wait_ready(const struct target *t) {
 	u32 waited = 0;
 
-	/* The vendor first: retry status is shown there only. */
-	while (read(t, PCI_VENDOR_ID, 2) == PCI_RETRY_VENDOR ||
-	       read(t, PCI_COMMAND, 2) == (u16)PCI_ABSENT) {
+	while (!pci_is_ready(t->info, t->access)) {
 		/* Twice as long each time: one more than all before. */
 		u32 delay = (u32)min_u64(waited + 1, READY_LIMIT - waited);
 
@@ -262,7 +278,7 @@ bool pci_reset_function(const struct inventory *inventory, u32 function,
 	switch (method) {
 	case RESET_FLR:
 		change(&t, f->pcie + PCIE_DEVICE_CONTROL, 0, PCIE_CONTROL_FLR);
-		wait(f->quirks & QUIRK_SLOW_AFTER_FLR ? FLR_DELAY_SLOW : FLR_DELAY);
+		wait(pci_flr_delay(f));
 		break;
 	case RESET_AF_FLR:
 		wait_pending(&t, f->af + PCI_AF_STATUS, 1, PCI_AF_PENDING);

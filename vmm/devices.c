@@ -33,6 +33,10 @@ void vpci_unmap(struct vpci *vpci, u64 guest, u64 length) {
 			vcpu_request(&p->vcpus[i], REQUEST_FLUSH);
 }
 
+u64 vpci_milliseconds(void) {
+	return machine_milliseconds();
+}
+
 void vpci_registers(const struct vpci_function *f, u64 host, u8 width, bool write, u64 *value) {
 	volatile u8 *registers = (volatile u8 *)(uintptr_t)host;
 

@@ -121,6 +121,8 @@ static bool is_wanted_again(const struct partition *p) {
 
 /* Devices first: from here on nothing that the partition owned can reach memory or interrupt. */
 void partition_finish(struct partition *p) {
+	while (vpci_is_away(&p->vpci))
+		cpu_delay(1);
 	spin_lock(&p->lock);
 	vpci_reset(&p->vpci);
 	ioapic_reset(&p->ioapic);

@@ -78,7 +78,7 @@ static u64 nested_pages(const struct partition_plan *plan) {
 
 /* Virtual processors, and what virtual PCI keeps of each function: its registers and MSI-X table. */
 static u64 state_pages(const struct partition_plan *plan) {
-	return 2 + plan->cpu_count + 16 * plan->function_count;
+	return 2 + plan->cpu_count + 17 * plan->function_count;
 }
 
 /* Virtual processors, and tables of registers that are trapped, besides. */

@@ -50,17 +50,50 @@ bool vpci_init(struct vpci *vpci, const struct pci_access *config,
 	return true;
 }
 
+static void function_reset(struct vpci_function *f) {
+	vpci_interrupts_off(f);
+	for (u32 v = 0; v < f->vector_count; v++)
+		f->vectors[v] = (struct vpci_vector){.words[VPCI_MASK] = VPCI_MASKED};
+	for (u32 r = 0; r < ARRAY_SIZE(f->registers); r++)
+		f->registers[r].value = f->registers[r].initial;
+	vpci_follow(f);
+}
+
+void vpci_flr(struct vpci_function *f) {
+	u32 control = f->info->pcie + PCIE_DEVICE_CONTROL;
+
+	function_reset(f);
+	pci_config_save(f->info, f->vpci->config, &f->saved);
+	f->back_at = vpci_milliseconds() + pci_flr_delay(f->info);
+	vpci_device_write(f, control, 2, vpci_device_read(f, control, 2) | PCIE_CONTROL_FLR);
+}
+
+/* One that does not come back as it was stays away. */
+static bool is_here(struct vpci_function *f) {
+	if (f->back_at && vpci_milliseconds() >= f->back_at &&
+	    pci_is_ready(f->info, f->vpci->config) &&
+	    pci_config_restore(f->info, f->vpci->config, &f->saved)) {
+		f->back_at = 0;
+		vpci_follow(f);
+	}
+	return !f->back_at;
+}
+
+bool vpci_is_away(const struct vpci *vpci) {
+	for (u32 i = 0; i < vpci->function_count; i++)
+		if (vpci->functions[i].back_at > vpci_milliseconds())
+			return true;
+	return false;
+}
+
 void vpci_reset(struct vpci *vpci) {
 	vpci->config_address = 0;
 	for (u32 i = 0; i < vpci->function_count; i++) {
 		struct vpci_function *f = &vpci->functions[i];
 
-		vpci_interrupts_off(f);
-		for (u32 v = 0; v < f->vector_count; v++)
-			f->vectors[v] = (struct vpci_vector){.words[VPCI_MASK] = VPCI_MASKED};
-		for (u32 r = 0; r < ARRAY_SIZE(f->registers); r++)
-			f->registers[r].value = f->registers[r].initial;
-		vpci_follow(f);
+		is_here(f);
+		f->back_at = 0;
+		function_reset(f);
 	}
 }
 
@@ -95,14 +128,14 @@ static u32 function_read(const struct vpci_function *f, u16 offset) {
 }
 
 u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width) {
-	const struct vpci_function *f = find_function(vpci, bus, devfn);
+	struct vpci_function *f = find_function(vpci, bus, devfn);
 	u32 value = PCI_ABSENT;
 
 	if (!is_config_access(offset, width))
 		return (u32)byte_mask(width);
-	if (f)
+	if (f && is_here(f))
 		value = function_read(f, offset & ~3u);
-	else if (!bus && !devfn)
+	else if (!f && !bus && !devfn)
 		value = bridge_read(offset & ~3u);
 	return (u32)(value >> 8 * (offset & 3) & byte_mask(width));
 }
@@ -110,7 +143,7 @@ u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width) 
 void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width, u32 value) {
 	struct vpci_function *f = find_function(vpci, bus, devfn);
 
-	if (!f || !is_config_access(offset, width) || offset >= f->info->config_size)
+	if (!f || !is_config_access(offset, width) || offset >= f->info->config_size || !is_here(f))
 		return;
 	struct vpci_register *reg = &f->registers[offset / 4];
 	u32 shift = 8 * (offset & 3), mask = (u32)byte_mask(width) << shift;

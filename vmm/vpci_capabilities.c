@@ -10,10 +10,7 @@ enum { CAPABILITY_VENDOR = 0x09, CAPABILITY_SATA = 0x12 };
 enum { EXTENDED_SERIAL_NUMBER = 0x03, EXTENDED_VENDOR = 0x0b };
 enum { PCIE_LINK = 0x0c, PCIE_CAPABILITIES_2 = 0x24, PCIE_LINK_2 = 0x2c };
 
-/*
- * Power states are the guest's alone, and it gets no function level reset: both would take away what
- * the device has been told, while the partition runs. Its owner resets it when the partition starts.
- */
+/* Power states are the guest's alone: they would take away what the device has been told. */
 #define PM_SHOWN 0x0007u /* the version: neither PME nor D1 and D2 are offered */
 
 #define PCIE_TYPE_SHIFT (UPPER_SHIFT + PCIE_FLAGS_TYPE_SHIFT)
@@ -28,6 +25,10 @@ enum { PCIE_LINK = 0x0c, PCIE_CAPABILITIES_2 = 0x24, PCIE_LINK_2 = 0x2c };
 
 /* Upper halves of device control and others hold bits that a written one clears: left alone here. */
 static void device_control_write(const struct vpci_access *access) {
+	if (access->value & PCIE_CONTROL_FLR && pci_offers_flr(access->f->info)) {
+		vpci_flr(access->f);
+		return;
+	}
 	u32 old = vpci_device_read(access->f, access->offset, 2) &
 		  (u32) ~(PCIE_CONTROL_PHANTOM | PCIE_CONTROL_FLR);
 	u32 changed = access->mask & CONTROL_PASSED & (old ^ access->value);
@@ -44,7 +45,7 @@ static const struct vpci_register pm_registers[] = {
 /* Link, slot and root registers are hidden: a device on a root bus has none. */
 static const struct vpci_register pcie_registers[PCIE_SIZE_2 / 4] = {
 	[0] = {.hidden = UPPER(PCIE_SLOT)},
-	[PCIE_DEVICE_CAPABILITIES / 4] = {.hidden = PCIE_DEVICE_FLR | DEVICE_PHANTOM_FUNCTIONS},
+	[PCIE_DEVICE_CAPABILITIES / 4] = {.hidden = DEVICE_PHANTOM_FUNCTIONS},
 	[PCIE_DEVICE_CONTROL / 4] = {.hidden = 0xffff & ~CONTROL_PASSED,
 				     .writable = CONTROL_VIRTUAL,
 				     .initial = CONTROL_DEFAULT,
@@ -62,6 +63,8 @@ static bool pcie_init(struct vpci_function *f, u32 offset, u32 room) {
 
 	for (u32 i = 0; i < min_u64(room, length) / 4; i++)
 		regs[i] = pcie_registers[i];
+	if (!pci_offers_flr(f->info))
+		regs[PCIE_DEVICE_CAPABILITIES / 4].hidden |= PCIE_DEVICE_FLR;
 	if (type == PCIE_ENDPOINT || type == PCIE_LEGACY_ENDPOINT) {
 		regs->hidden |= PCIE_FLAGS_TYPE_MASK << PCIE_TYPE_SHIFT;
 		regs->initial = PCIE_RC_ENDPOINT << PCIE_TYPE_SHIFT;

@@ -41,6 +41,11 @@ static inline u32 vpci_command(const struct vpci_function *f) {
 	return f->registers[PCI_COMMAND / 4].value & 0xffff;
 }
 
+/* --- vpci.c --- */
+
+/* Begins the function's own reset. Until it is over the guest reads ones, and what it writes is lost. */
+void vpci_flr(struct vpci_function *f);
+
 /* --- vpci_header.c --- */
 
 void vpci_header_init(struct vpci_function *f);

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 	if (size & 4)
 		model.mappings_max = 2;
 	model_run(&model, data, size);
-	vpci_reset(&model.vpci);
+	model_start_again(&model);
 	MODEL_CHECK(!model.mapping_count);
 	model_free(&model);
 	return 0;

@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 import machine as machines
-from machine import BUILD, DEBUG_EXIT_0, DEBUG_EXIT_PORT, MIB, PAYLOAD_NAME, PayloadServer, known_bytes, root_port
+from machine import (BUILD, DEBUG_EXIT_0, DEBUG_EXIT_PORT, DISK_READ, MIB, PAYLOAD_NAME, PayloadServer, disk_has_pattern, known_bytes,
+                     make_disk, nvme, root_port)
 
 KERNEL = BUILD / "kernel-devices" / "vmlinuz"
 INITRD = BUILD / "guest" / "devices.img"
@@ -108,4 +109,30 @@ def test_every_device_is_driven_by_its_own_driver(iommu, boot, server, tmp_path)
 
     assert sum(interrupts("IO-APIC 17-fasteoi eth")) > 50
     assert interrupts("PCI-MSI-.* xhci_hcd" if iommu == "intel" else "PCI-MSIX-.* xhci_hcd")[0] > 50
+    assert not machine.lines(r"^bulkhead: fault: ")
+
+
+@pytest.mark.parametrize("iommu", ["amd", "intel"])
+def test_guest_resets_its_device(iommu, boot, tmp_path):
+    """The stock driver goes on after a function level reset: BARs, messages and the disk's content are there again."""
+    disk, conf = tmp_path / "disk", f"""\
+[hypervisor]
+when-idle = exit:{DEBUG_EXIT_PORT:#x}
+
+[partition one]
+cpus    = 1
+memory  = 256M
+kernel  = vmlinuz
+initrd  = initrd.img
+cmdline = "console=ttyS0 bulkhead.work=reset"
+group   = 0000:01:00.0
+"""
+    disk_sha256 = make_disk(disk)
+    machine = boot(iommu=iommu, conf=conf, files=[BUILD / "kernel" / "vmlinuz", BUILD / "guest" / "initrd.img"],
+                   devices=root_port("rp1", 4) + nvme(disk, "rp1"))
+    assert machine.wait_end(WHOLE_RUN) == DEBUG_EXIT_0, machine.tail()
+    said = [line.partition("work: ")[2] for line in machine.lines(r"^\[one\] work: ")]
+    assert said.count(f"nvme read {DISK_READ} bytes sha256 {disk_sha256}") == 2, machine.tail()
+    assert said.index("reset by flr") > said.index("nvme pattern ok") and said.count("nvme pattern ok") == 2
+    assert disk_has_pattern(disk)
     assert not machine.lines(r"^bulkhead: fault: ")

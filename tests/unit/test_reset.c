@@ -17,6 +17,7 @@ static u32 bus_held;
 
 static void wait(u32 milliseconds) {
 	waited += milliseconds;
+	m.waited += milliseconds;
 }
 
 /* A device that is busy, and then away for a while. */

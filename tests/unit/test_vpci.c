@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../../pci/quirks.h"
 #include "model/vpci_model.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -674,11 +675,79 @@ static void test_power_state(void **state) {
 /* Nothing that the guest writes makes a device reset itself. */
 static void test_function_reset(void **state) {
 	(void)state;
-	assert_int_equal(get(0, 0x84, 4) & 1u << 28, 0);
+	/* neither where the device has none, nor where it takes others along, nor the other kind */
+	m.infos[0].sriov = 0x200;
 	set(0, 0x88, 2, 0xa810);
+	m.infos[0].sriov = 0;
+	m.infos[0].quirks = QUIRK_NO_FLR;
+	set(0, 0x88, 2, 0xa810);
+	m.infos[0].quirks = 0;
+	assert_int_equal(get(1, 0xe4, 4) & 1u << 28, 0);
+	set(1, 0xe8, 2, 0xa810);
 	assert_int_equal(capability(2, 0x13), 0);
 	set(2, 0x74, 1, 1);
 	assert_int_equal(m.resets, 0);
+	assert_int_equal(get(0, 0x84, 4) & 1u << 28, 1u << 28);
+	set(0, 4, 2, DECODE | MASTER);
+	store_entry(NVME_TABLE_AT, 3, 0xfee01000, 0x41, 0);
+	set(0, 0x42, 2, 0x8000);
+	set(0, 0x10, 4, 0xc0000000);
+	assert_true(m.functions[0].routed[3]);
+	set(0, 0x88, 2, 0xa810);
+	assert_int_equal(m.resets, 1);
+	assert_int_equal(m.mapping_count, 0);
+	assert_false(m.functions[0].routed[3]);
+	assert_true(vpci_is_away(&m.vpci));
+	/* what the guest does meanwhile is nothing */
+	set(0, 4, 2, DECODE);
+	set(0, 0x88, 2, 0xa810);
+	assert_int_equal(get(0, 0, 4), UINT32_MAX);
+	assert_false(vpci_mmio(&m.vpci, NVME_TABLE_AT, 4, false, &(u64){0}));
+	m.waited += 99;
+	assert_int_equal(get(0, 4, 2), 0xffff);
+	m.waited++;
+	assert_false(vpci_is_away(&m.vpci));
+	assert_int_equal(get(0, 0, 4), 0x00101b36);
+	assert_int_equal(get(0, 4, 2), 0);
+	assert_int_equal(get(0, 0x10, 4), 4);
+	assert_int_equal(get(0, 0x14, 4), 0x3800);
+	assert_int_equal(get(0, 0x42, 2), 0x0040);
+	assert_int_equal(real(0, 0x10, 4), 4);
+	assert_int_equal(real(0, 0x14, 4), 0x3800);
+	assert_int_equal(real(0, 0x186, 2), 0x5d);
+	assert_int_equal(m.resets, 1);
+	set(0, 4, 2, DECODE);
+	assert_int_equal(load(NVME_TABLE_AT + 0x30 + 12, 4), 1);
+}
+
+static void test_function_that_stays_away(void **state) {
+	(void)state;
+	m.reset_time = 300;
+	m.infos[0].quirks = QUIRK_SLOW_AFTER_FLR;
+	set(0, 0x88, 2, 0x8000);
+	m.waited += 349;
+	assert_true(vpci_is_away(&m.vpci));
+	m.waited++;
+	assert_int_equal(get(0, 0, 2), 0x1b36);
+	/* without BARs it is of no use, and must decode nothing */
+	m.reset_time = 0;
+	m.bars_stick = true;
+	set(0, 0x88, 2, 0x8000);
+	m.waited += 400;
+	set(0, 4, 2, DECODE | MASTER);
+	assert_int_equal(get(0, 0, 4), UINT32_MAX);
+	assert_int_equal(real(0, 4, 2) & 7, 0);
+	m.bars_stick = false;
+	memset(&m.functions[0].writable[0x10], 0xff, 8);
+	m.functions[0].writable[0x10] = m.functions[0].writable[0x11] = 0;
+	/* one that nobody has looked at is restored before the next life */
+	assert_int_equal(get(0, 0, 2), 0x1b36);
+	set(0, 0x88, 2, 0x8000);
+	m.waited += 400;
+	vpci_reset(&m.vpci);
+	assert_int_equal(real(0, 0x14, 4), 0x3800);
+	assert_int_equal(real(0, 4, 2), 0x400);
+	assert_int_equal(get(0, 0, 2), 0x1b36);
 }
 
 static void test_reset(void **state) {
@@ -772,6 +841,7 @@ int main(void) {
 		TEST(test_msi_or_msix),
 		TEST(test_power_state),
 		TEST(test_function_reset),
+		TEST(test_function_that_stays_away),
 		TEST(test_reset),
 		TEST(test_init_limits),
 		TEST(test_hostile_sequences),

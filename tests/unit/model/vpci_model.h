@@ -38,6 +38,7 @@ struct model_function {
 	struct interrupt_target targets[128];
 	bool routed[128];
 	u64 away_until; /* of struct model's clock */
+	u64 quiet_until; /* nobody may look at it before, PCI Express 5.0 section 6.6.2 */
 };
 
 struct model_mapping {
@@ -172,6 +173,7 @@ static u32 model_read(const struct pci_access *access, struct pci_address addres
 
 	MODEL_CHECK(width == 1 || width == 2 || width == 4);
 	MODEL_CHECK(IS_ALIGNED(offset, width) && offset < 4096);
+	MODEL_CHECK(function == NONE || m->waited >= m->functions[function].quiet_until);
 	if (function == NONE || model_is_away(m, function))
 		return (u32)(BIT(8 * width) - 1);
 	return model_get(&m->functions[function], offset, width);
@@ -183,7 +185,7 @@ static void model_write(const struct pci_access *access, struct pci_address addr
 	u32 function = model_find(m, address);
 	struct model_function *f = &m->functions[function];
 
-	MODEL_CHECK(function != NONE);
+	MODEL_CHECK(function != NONE && m->waited >= f->quiet_until);
 	MODEL_CHECK(width == 1 || width == 2 || width == 4);
 	MODEL_CHECK(IS_ALIGNED(offset, width) && offset < 4096);
 	const struct pci_function *info = &m->infos[function];
@@ -206,7 +208,14 @@ static void model_write(const struct pci_access *access, struct pci_address addr
 	if (flr || (info->af && offset == info->af + 4 && value & 1)) {
 		model_lose(m, function);
 		f->away_until = m->waited + m->reset_time;
+		f->quiet_until = m->waited + 100;
 	}
+}
+
+static u64 *model_clock;
+
+u64 vpci_milliseconds(void) {
+	return *model_clock;
 }
 
 static inline struct model *model_of(struct vpci *vpci) {
@@ -475,6 +484,8 @@ static inline void model_init(struct model *m) {
 	static const u32 functions[] = {MODEL_NVME, MODEL_NIC, MODEL_MSI};
 
 	memset(m, 0, sizeof(*m));
+	m->waited = 1;
+	model_clock = &m->waited;
 	m->mappings_max = MODEL_MAPPINGS;
 	m->arena = (struct arena){m->memory, sizeof(m->memory), 0};
 	m->inventory = (struct inventory){.functions = m->infos, .function_count = MODEL_FUNCTIONS};
@@ -510,8 +521,10 @@ static inline void model_check(struct model *m) {
 		const struct pci_function *info = &m->infos[i];
 		u32 message = MODEL_MESSAGE | i << 5;
 
-		if (model_is_away(m, i)) {
+		if (model_is_away(m, i) || m->vpci.functions[i].back_at) {
 			MODEL_CHECK(!(model_get(f, 4, 2) & 7));
+			for (u32 v = 0; v < ARRAY_SIZE(f->routed); v++)
+				MODEL_CHECK(!f->routed[v]);
 			continue;
 		}
 		/* a virtual function has neither port decoding, nor an INTx to switch off, nor BARs */
@@ -570,6 +583,12 @@ static inline u64 model_guest_address(const struct model *m, u8 place, u32 low) 
 	}
 }
 
+static inline void model_start_again(struct model *m) {
+	while (vpci_is_away(&m->vpci))
+		m->waited++;
+	vpci_reset(&m->vpci);
+}
+
 /* One access of the guest for each 8 bytes. */
 static inline void model_run(struct model *m, const u8 *bytes, size_t count) {
 	for (; count >= 8; bytes += 8, count -= 8) {
@@ -606,7 +625,9 @@ static inline void model_run(struct model *m, const u8 *bytes, size_t count) {
 			break;
 		default:
 			if (place == 0)
-				vpci_reset(&m->vpci);
+				model_start_again(m);
+			else if (place < 8)
+				m->waited += offset % 256;
 			else /* memory decode and bus mastering */
 				vpci_config_write(&m->vpci, 0, PCI_DEVFN(place % 3 + 1, 0), 4, 2,
 						  offset & 6);
