@@ -119,6 +119,7 @@ bool acpi_build(const struct acpi_request *request, u8 *buffer);
 #define GUEST_RESET_VALUE 0x06
 #define GUEST_SLEEP_TYPE_OFF 5
 #define GUEST_IOAPIC_BASE 0xfec00000ull
+#define GUEST_APIC_BASE 0xfee00000ull
 #define GUEST_UART_PORT 0x3f8
 #define GUEST_UART_IRQ 4
 

@@ -123,6 +123,9 @@ struct vcpu {
 	u64 exits[EXIT_REASONS];
 	u64 mark[EXIT_REASONS]; /* counters at the guest's last mark */
 	u64 mtrr_default;
+	u64 apic_mode; /* as it says: the registers answer both ways whatever it is */
+	u32 apic_icr_high;
+	u8 apic_logical; /* its logical destination: one bit of eight, or what the guest wrote */
 	u64 clock_page; /* guest-physical address of its KVM clock, 0: none */
 	u64 event; /* delivered at the next entry: EVENT_VALID and so on */
 	void *vendor;
@@ -231,6 +234,12 @@ bool guest_msr_is_passed(u32 index, bool write);
 u64 guest_efer(void);
 bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value);
 bool guest_icr_write(struct vcpu *vcpu, u64 value);
+/* Registers of the local APIC in memory: reads *VALUE, or writes it. */
+void guest_apic_memory(struct vcpu *vcpu, u32 offset, u8 width, bool write, u64 *value);
+/* Whether a message with a destination of 8 bits is for VCPU. */
+static inline bool is_destination(const struct vcpu *vcpu, u32 destination, bool logical) {
+	return logical ? destination & vcpu->apic_logical : destination == vcpu->cpu->apic_id;
+}
 /* What a guest's registers hold at power-on that are kept outside vcpu_state. */
 void guest_msr_reset(struct vcpu *vcpu);
 /* The state in which a processor comes out of INIT; with a vector, at its start-up address. */

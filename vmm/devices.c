@@ -5,15 +5,6 @@
 
 /* Joins a partition's virtual devices to the machine: registers, interrupts, console. */
 
-#define MSI_ADDRESS_BASE 0xfee00000ull
-#define MSI_ADDRESS_MASK BITS(63, 20)
-#define MSI_DESTINATION_SHIFT 12
-#define MSI_DESTINATION_BITS BITS(19, 12)
-#define MSI_LOGICAL BIT(2)
-#define MSI_VECTOR BITS(7, 0)
-#define MSI_DELIVERY BITS(10, 8)
-#define MSI_DELIVERY_LOWEST BIT(8)
-
 static struct partition *owner(struct vpci *vpci) {
 	return container_of(vpci, struct partition, vpci);
 }
@@ -67,15 +58,12 @@ bool vpci_interrupt_route(const struct vpci_function *f, u32 index, u64 address,
 		     (!delivery || delivery == MSI_DELIVERY_LOWEST);
 
 	for (u32 i = 0; valid && i < p->vcpu_count; i++) {
-		u32 id = p->vcpus[i].cpu->apic_id;
-		/* Logical: cluster and set, as x2APIC's IDs below 16 processors. The first that is ours. */
-		bool match = address & MSI_LOGICAL
-				     ? id >> 4 == destination >> 4 && destination & BIT(id & 0xf)
-				     : id == destination;
+		struct interrupt_target target = {.apic_id = p->vcpus[i].cpu->apic_id,
+						  .vector = data & MSI_VECTOR};
 
-		if (match && set_entry(f, index,
-				       &(struct interrupt_target){.apic_id = id,
-								  .vector = data & MSI_VECTOR}))
+		/* The first that is ours. */
+		if (is_destination(&p->vcpus[i], destination, address & MSI_LOGICAL) &&
+		    set_entry(f, index, &target))
 			return true;
 	}
 	set_entry(f, index, NULL);

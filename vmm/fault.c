@@ -7,11 +7,16 @@
 #define IOAPIC_BYTES 0x1000
 
 /* Reads *VALUE, or writes it. */
-static void access_device(struct partition *p, u64 address, u8 width, bool write, u64 *value) {
+static void access_device(struct vcpu *vcpu, u64 address, u8 width, bool write, u64 *value) {
+	struct partition *p = vcpu->partition;
 	u64 offset = address - GUEST_IOAPIC_BASE;
 
 	if (!write)
 		*value = byte_mask(width);
+	if (address - GUEST_APIC_BASE < PAGE_SIZE) {
+		guest_apic_memory(vcpu, (u32)(address - GUEST_APIC_BASE), width, write, value);
+		return;
+	}
 	spin_lock(&p->lock);
 	if (offset >= IOAPIC_BYTES)
 		vpci_mmio(&p->vpci, address, width, write, value);
@@ -55,12 +60,12 @@ static bool string_step(struct vcpu *vcpu, const struct memory_instruction *i,
 
 	if (!i->repeat || *rcx & counted) {
 		if (!exit->write)
-			access_device(vcpu->partition, exit->address, i->width, false, &value);
+			access_device(vcpu, exit->address, i->width, false, &value);
 		if (i->move && !other_side(vcpu, i, exit->write, (u8 *)&value))
 			return false;
 		instruction_execute(i, &vcpu->state, value, &result);
 		if (exit->write)
-			access_device(vcpu->partition, exit->address, i->width, true, &result);
+			access_device(vcpu, exit->address, i->width, true, &result);
 	}
 	if (!i->repeat || !(*rcx & counted))
 		vcpu->state.rip += i->length;
@@ -69,16 +74,15 @@ static bool string_step(struct vcpu *vcpu, const struct memory_instruction *i,
 
 static bool execute(struct vcpu *vcpu, const struct memory_instruction *i,
 		    const struct vcpu_exit *exit) {
-	struct partition *p = vcpu->partition;
 	u64 value = 0, result = 0;
 
 	if (i->string)
 		return string_step(vcpu, i, exit);
 	if (i->operation != OPERATION_WRITE)
-		access_device(p, exit->address, i->width, false, &value);
+		access_device(vcpu, exit->address, i->width, false, &value);
 	instruction_execute(i, &vcpu->state, value, &result);
 	if (i->operation == OPERATION_WRITE || i->operation == OPERATION_READ_MODIFY_WRITE)
-		access_device(p, exit->address, i->width, true, &result);
+		access_device(vcpu, exit->address, i->width, true, &result);
 	vcpu->state.rip += i->length;
 	return true;
 }

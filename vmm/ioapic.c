@@ -3,22 +3,10 @@
 #include "devices.h"
 #include "x86.h"
 
-/* The window: what a processor sees in memory. */
-enum ioapic_window { IOREGSEL = 0x00, IOWIN = 0x10, IOEOI = 0x40 };
-
-/* What IOREGSEL selects; two of the table for each pin: low half, high half. */
-enum ioapic_register { IOAPICID = 0x00, IOAPICVER = 0x01, IOREDTBL = 0x10 };
-
 #define VERSION (0x20 | (VIRTUAL_IOAPIC_PINS - 1) << 16)
 #define ID_MASK 0x0f000000u
 
-#define REDIRECTION_VECTOR BITS(7, 0)
 #define REDIRECTION_DELIVERY(entry) ((entry) >> 8 & 7) /* enum apic_delivery */
-#define REDIRECTION_LOGICAL BIT(11)
-#define REDIRECTION_REMOTE_IRR BIT(14)
-#define REDIRECTION_LEVEL BIT(15)
-#define REDIRECTION_MASKED BIT(16)
-#define REDIRECTION_DESTINATION_SHIFT 56
 #define REDIRECTION_WRITABLE (BITS(63, 56) | BITS(16, 15) | BIT(13) | BITS(11, 0))
 #define VECTOR_FIRST 16 /* lower ones are no interrupts to a local APIC */
 

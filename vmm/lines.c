@@ -8,7 +8,6 @@
 #include "machine.h"
 #include "partition_internal.h"
 
-#define LINE_MASKED BIT(16)
 #define LINE_LEVEL_LOW (BIT(15) | BIT(13)) /* PCI 3.0, section 2.2.6 */
 
 /* By GSI, which only one partition has. Under the IOMMU's lock, as the IO-APICs' index registers. */
@@ -30,7 +29,7 @@ static void point(u32 gsi, const struct interrupt_target *target) {
 	u32 pin = gsi - ioapic->gsi_base, *entry = &lines[gsi].entry;
 	u8 *vector = &lines[gsi].vector;
 
-	ioapic_write_pin(ioapic->base, pin, LINE_MASKED | LINE_LEVEL_LOW | *vector);
+	ioapic_write_pin(ioapic->base, pin, REDIRECTION_MASKED | LINE_LEVEL_LOW | *vector);
 	ioapic_end(ioapic->base, *vector);
 	if (*vector && !interrupts_free(unit, ioapic->source_id, *entry, 1))
 		return;

@@ -15,13 +15,6 @@ bool partition_load(struct partition *p, struct vcpu_state *state);
 /* vmm/statistics.c */
 void statistics_print(struct partition *p);
 
-/* Whether a message of the virtual IO-APIC is for VCPU. */
-static inline bool is_destination(const struct vcpu *vcpu, u32 destination, bool logical) {
-	u32 id = vcpu->cpu->apic_id;
-
-	return logical ? id < 16 && destination & BIT(id) : destination == id;
-}
-
 /* vmm/ownership.c: taking is all or a failed partition; giving back undoes what was taken. */
 bool take_groups(struct partition *p);
 void give_groups_back(struct partition *p);

@@ -5,18 +5,10 @@
  */
 #include "vpci_internal.h"
 
-/* Capabilities that only this file knows. */
-enum { CAPABILITY_VENDOR = 0x09, CAPABILITY_SATA = 0x12 };
-enum { EXTENDED_SERIAL_NUMBER = 0x03, EXTENDED_VENDOR = 0x0b };
-enum { PCIE_LINK = 0x0c, PCIE_CAPABILITIES_2 = 0x24, PCIE_LINK_2 = 0x2c };
-
 /* Power states are the guest's alone: they would take away what the device has been told. */
 #define PM_SHOWN 0x0007u /* the version: neither PME nor D1 and D2 are offered */
 
 #define PCIE_TYPE_SHIFT (UPPER_SHIFT + PCIE_FLAGS_TYPE_SHIFT)
-#define PCIE_SLOT BIT(8)
-#define PCIE_LENGTH_1 0x14
-#define DEVICE_PHANTOM_FUNCTIONS BITS(4, 3)
 #define DEVICE_2_LTR_OBFF (BIT(11) | BITS(19, 18))
 /* Device control: what reaches the device, what only the guest sees; phantom functions are neither. */
 #define CONTROL_PASSED (BIT(4) | BIT(11)) /* relaxed ordering, no snoop */
@@ -88,16 +80,16 @@ struct capability {
 static const struct capability standard_capabilities[] = {
 	{PCI_CAPABILITY_PM, PLACE(pm), REGISTERS(pm_registers)},
 	{PCI_CAPABILITY_MSI, .length = 12, PLACE(msi), .init = vpci_msi_init},
-	{CAPABILITY_VENDOR, .length = 4},
+	{PCI_CAPABILITY_VENDOR, .length = 4},
 	{PCI_CAPABILITY_PCIE, .length = PCIE_LENGTH_1, PLACE(pcie), .init = pcie_init},
 	{PCI_CAPABILITY_MSIX, .length = PCI_MSIX_SIZE, PLACE(msix), .init = vpci_msix_init},
-	{CAPABILITY_SATA, .length = 8},
+	{PCI_CAPABILITY_SATA, .length = 8},
 	{0},
 };
 
 static const struct capability extended_capabilities[] = {
-	{EXTENDED_SERIAL_NUMBER, .length = 12},
-	{EXTENDED_VENDOR, .length = 8},
+	{PCI_EXTENDED_SERIAL_NUMBER, .length = 12},
+	{PCI_EXTENDED_VENDOR, .length = 8},
 	{0},
 };
 

@@ -3,7 +3,6 @@
 
 /* x2APIC mode throughout: AMD64 APM volume 2, section 16.9; Intel SDM volume 3, section 11.12. */
 
-#define ICR_ASSERT BIT(14)
 #define SPURIOUS_VECTOR 0xff
 #define TIMER_VECTOR 0xf0
 #define TIMER_DIVIDE_16 3

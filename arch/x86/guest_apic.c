@@ -2,16 +2,11 @@
 #include "guest_apic.h"
 #include "x86.h"
 
-/* Intel SDM volume 3, sections 11.6.1 and 11.12.9; AMD64 APM volume 2, section 16.5. */
-#define ICR_VECTOR BITS(7, 0)
-#define ICR_DELIVERY_SHIFT 8
-#define ICR_DELIVERY_MASK 7
-#define ICR_LOGICAL BIT(11)
-#define ICR_ASSERT BIT(14)
-#define ICR_SHORTHAND_SHIFT 18
-#define ICR_DESTINATION_SHIFT 32
 #define FIRST_LEGAL_VECTOR 16
 #define BROADCAST UINT32_MAX
+#define MEMORY_SHIFT 24 /* of identifiers in the registers in memory */
+#define MEMORY_BROADCAST 0xff
+#define APIC_REGISTER_STRIDE 16
 /* Only what every processor has: a reserved bit would be our own #GP. */
 #define LVT_WRITABLE (BITS(7, 0) | BIT(16))
 #define LVT_TIMER_WRITABLE (BITS(7, 0) | BITS(17, 16))
@@ -29,12 +24,17 @@ static bool matches(const struct vcpu *vcpu, u32 destination, bool logical) {
 	return destination == id;
 }
 
-static bool is_target(const struct vcpu *from, const struct vcpu *to, u64 icr) {
+static bool is_target(const struct vcpu *from, const struct vcpu *to, u64 icr, bool memory) {
+	u32 destination = (u32)(icr >> ICR_DESTINATION_SHIFT);
+
 	switch ((enum shorthand)(icr >> ICR_SHORTHAND_SHIFT & 3)) {
 	case TO_SELF: return to == from;
 	case TO_ALL: return true;
 	case TO_ALL_OTHERS: return to != from;
-	default: return matches(to, (u32)(icr >> ICR_DESTINATION_SHIFT), icr & ICR_LOGICAL);
+	default:
+		if (memory && destination != MEMORY_BROADCAST)
+			return is_destination(to, destination, icr & ICR_LOGICAL);
+		return matches(to, memory ? BROADCAST : destination, icr & ICR_LOGICAL);
 	}
 }
 
@@ -59,16 +59,20 @@ static void deliver(struct vcpu *to, u64 icr) {
 	}
 }
 
-bool guest_icr_write(struct vcpu *vcpu, u64 value) {
+static void send(struct vcpu *vcpu, u64 icr, bool memory) {
 	struct partition *p = vcpu->partition;
 
 	for (u32 i = 0; i < p->vcpu_count; i++) {
-		if (is_target(vcpu, &p->vcpus[i], value)) {
-			deliver(&p->vcpus[i], value);
-			if ((value >> ICR_DELIVERY_SHIFT & ICR_DELIVERY_MASK) == DELIVERY_LOWEST)
+		if (is_target(vcpu, &p->vcpus[i], icr, memory)) {
+			deliver(&p->vcpus[i], icr);
+			if ((icr >> ICR_DELIVERY_SHIFT & ICR_DELIVERY_MASK) == DELIVERY_LOWEST)
 				break;
 		}
 	}
+}
+
+bool guest_icr_write(struct vcpu *vcpu, u64 value) {
+	send(vcpu, value, false);
 	return true;
 }
 
@@ -93,4 +97,53 @@ bool guest_apic_write(struct vcpu *vcpu, u32 index, u64 value) {
 		return true;
 	default: return false;
 	}
+}
+
+/* What can be read in the machine's own, by number: identifiers, timer, priorities, vectors, errors, local vector table. */
+#define READABLE                                                                                   \
+	(BIT(0x03) | BIT(0x08) | BIT(0x0a) | BITS(0x28, 0x0f) | BIT(0x32) | BITS(0x39, 0x35) |     \
+	 BIT(0x3e))
+
+static u32 memory_read(const struct vcpu *vcpu, u32 index) {
+	switch (index) {
+	case X2APIC_ID: return vcpu->cpu->apic_id << MEMORY_SHIFT;
+	case X2APIC_LDR: return (u32)vcpu->apic_logical << MEMORY_SHIFT;
+	case X2APIC_DFR: return UINT32_MAX; /* the flat model is the only one */
+	case X2APIC_ICR_HIGH: return vcpu->apic_icr_high;
+	case X2APIC_LVT_THERMAL:
+	case X2APIC_LVT_PERFORMANCE: return APIC_LVT_MASKED;
+	default:
+		return index <= MSR_X2APIC_LAST && READABLE & BIT(index - MSR_X2APIC)
+			       ? (u32)msr_read(index)
+			       : 0;
+	}
+}
+
+static void memory_write(struct vcpu *vcpu, u32 index, u32 value) {
+	u64 destination = vcpu->apic_icr_high >> MEMORY_SHIFT;
+
+	switch (index) {
+	case X2APIC_LDR: vcpu->apic_logical = (u8)(value >> MEMORY_SHIFT); break;
+	case X2APIC_ICR_HIGH: vcpu->apic_icr_high = value; break;
+	case X2APIC_ICR: send(vcpu, value | destination << ICR_DESTINATION_SHIFT, true); break;
+	/* Where memory ignores a bit that is reserved, the machine's own would be our #GP. */
+	case X2APIC_EOI:
+	case X2APIC_ESR: msr_write(index, 0); break;
+	case X2APIC_TPR: msr_write(index, (u8)value); break;
+	case X2APIC_SVR: msr_write(index, value & APIC_SVR_WRITABLE); break;
+	case X2APIC_TIMER_INITIAL: msr_write(index, value); break;
+	case X2APIC_TIMER_DIVIDE: msr_write(index, value & APIC_DIVIDE); break;
+	default: guest_apic_write(vcpu, index, value);
+	}
+}
+
+void guest_apic_memory(struct vcpu *vcpu, u32 offset, u8 width, bool write, u64 *value) {
+	u32 index = MSR_X2APIC + offset / APIC_REGISTER_STRIDE;
+
+	if (width != sizeof(u32) || offset % APIC_REGISTER_STRIDE)
+		return;
+	if (write)
+		memory_write(vcpu, index, (u32)*value);
+	else
+		*value = memory_read(vcpu, index);
 }

@@ -4,15 +4,7 @@
 #include "machine.h"
 #include "x86.h"
 
-#define CPUID_SPEC_CTRL_EBX (BIT(14) | BIT(15) | BIT(24)) /* 0x80000008: IBRS, STIBP, SSBD */
-#define CPUID_IBPB BIT(12)
-#define CPUID_AUTOIBRS BIT(8) /* 0x80000021 EAX */
-#define CPUID_INTEL_SPEC_CTRL (BIT(26) | BIT(27)) /* 7 EDX */
-
-#define MTRR_CAP_WRITE_COMBINING BIT(10)
-#define MTRR_ENABLED_WRITE_BACK (BIT(11) | 6)
-#define HWCR_TSC_FREQUENCY BIT(24)
-#define MISC_ENABLE_FAST_STRINGS BIT(0)
+#define APIC_MODES (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
 
 enum msr_rights { PASS_READ = 1, PASS_WRITE = 2, IGNORED = 4 };
 
@@ -51,13 +43,28 @@ bool guest_msr_is_passed(u32 index, bool write) {
 }
 
 static u64 apic_base(const struct vcpu *vcpu) {
-	return (msr_read(MSR_APIC_BASE) & BITS(51, 12)) | APIC_BASE_ENABLE | APIC_BASE_X2APIC |
+	return (msr_read(MSR_APIC_BASE) & BITS(51, 12)) | vcpu->apic_mode |
 	       (vcpu->number == 0 ? APIC_BASE_BSP : 0);
+}
+
+/* Intel SDM volume 3, section 11.12.5: which modes follow each other. What is pending is lost on the way. */
+static bool write_apic_base(struct vcpu *vcpu, u64 value) {
+	u64 old = vcpu->apic_mode, mode = value & APIC_MODES;
+
+	if ((value ^ apic_base(vcpu)) & ~APIC_MODES || mode == APIC_BASE_X2APIC ||
+	    (old == APIC_MODES && mode == APIC_BASE_ENABLE) || (!old && mode == APIC_MODES))
+		return false;
+	if (!mode && old)
+		cpu_drain_apic();
+	vcpu->apic_mode = mode;
+	return true;
 }
 
 void guest_msr_reset(struct vcpu *vcpu) {
 	vcpu->mtrr_default = MTRR_ENABLED_WRITE_BACK;
 	vcpu->clock_page = 0;
+	vcpu->apic_mode = APIC_MODES;
+	vcpu->apic_logical = vcpu->cpu->apic_id < 8 ? (u8)BIT(vcpu->cpu->apic_id) : 0;
 }
 
 bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {
@@ -105,9 +112,7 @@ bool guest_msr_write(struct vcpu *vcpu, u32 index, u64 value) {
 	case MSR_TSC: /* the counter is the machine's: it cannot be moved */
 	case MSR_HWCR:
 	case MSR_DE_CFG: return true;
-	case MSR_APIC_BASE:
-		/* x2APIC mode is not left: xAPIC mode would need its page trapped. */
-		return value == apic_base(vcpu);
+	case MSR_APIC_BASE: return write_apic_base(vcpu, value);
 	case MSR_EFER: return write_efer(vcpu, value);
 	case MSR_MTRR_DEF_TYPE: vcpu->mtrr_default = value; return true;
 	case MSR_KVM_WALL_CLOCK:

@@ -19,6 +19,7 @@ static struct partition partition;
 static struct vcpu vcpu;
 static struct vcpu_exit exit_at_device;
 static u64 written, writes;
+static u32 apic_written;
 static u8 injected;
 static char failure[128];
 
@@ -57,6 +58,15 @@ bool vpci_mmio(struct vpci *vpci, u64 address, u8 width, bool write, u64 *value)
 		*value = DEVICE_WORD;
 	writes += write;
 	return true;
+}
+
+void guest_apic_memory(struct vcpu *of, u32 offset, u8 width, bool write, u64 *value) {
+	assert_ptr_equal(of, &vcpu);
+	assert_true(offset < PAGE_SIZE && width == 4);
+	if (write)
+		apic_written = (u32)*value;
+	else
+		*value = offset;
 }
 
 u32 ioapic_read(const struct virtual_ioapic *ioapic, u32 offset) {
@@ -105,10 +115,14 @@ static int done(void **unused) {
 	return 0;
 }
 
-static void run(const char *bytes, bool write) {
+static void run_at(u64 address, const char *bytes, bool write) {
 	memcpy(ram.bytes + CODE, bytes, strlen(bytes));
-	exit_at_device = (struct vcpu_exit){.reason = EXIT_NPF, .write = write, .address = DEVICE};
+	exit_at_device = (struct vcpu_exit){.reason = EXIT_NPF, .write = write, .address = address};
 	guest_memory_fault(&vcpu, &exit_at_device);
+}
+
+static void run(const char *bytes, bool write) {
+	run_at(DEVICE, bytes, write);
 }
 
 static void as_program(void) {
@@ -222,6 +236,17 @@ static void what_no_instruction_asked_for_is_not_carried_out(void **unused) {
 	assert_int_equal(vcpu.state.rip, CODE);
 }
 
+static void the_local_apic_is_the_processor_s_own(void **unused) {
+	(void)unused;
+	vcpu.state.gpr[GPR_RAX] = 0x11223344;
+	run_at(GUEST_APIC_BASE + 0xb0, "\x89\x07", true); /* mov %eax, (%rdi) */
+	assert_int_equal(apic_written, 0x11223344);
+	vcpu.state.rip = CODE;
+	run_at(GUEST_APIC_BASE + 0xb0, "\x8b\x07", false); /* mov (%rdi), %eax */
+	assert_int_equal(vcpu.state.gpr[GPR_RAX], 0xb0);
+	assert_int_equal(writes, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
 
 int main(void) {
@@ -232,6 +257,7 @@ int main(void) {
 		TEST(moves_go_where_the_kernel_may_write),
 		TEST(segments_and_widths_of_addresses_count),
 		TEST(what_no_instruction_asked_for_is_not_carried_out),
+		TEST(the_local_apic_is_the_processor_s_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

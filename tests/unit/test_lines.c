@@ -40,7 +40,7 @@ static bool unit_dead;
 static void serve(u32 pin) {
 	u32 index = pins[pin] & BITS(10, 0);
 
-	if (!asserted[pin] || pins[pin] & (LINE_MASKED | REMOTE_IRR))
+	if (!asserted[pin] || pins[pin] & (REDIRECTION_MASKED | REMOTE_IRR))
 		return;
 	assert_int_equal(pins[pin] & (BIT(15) | BIT(13)), BIT(15) | BIT(13));
 	assert_true(index < ENTRIES);
@@ -133,6 +133,7 @@ static int setup(void **state) {
 		for (u32 c = 0; c < 2; c++) {
 			cpus[i][c].apic_id = apic_of(i, c);
 			vcpus[i][c].cpu = &cpus[i][c];
+			vcpus[i][c].apic_logical = (u8)BIT(apic_of(i, c));
 		}
 		p->vcpus = vcpus[i];
 		p->vcpu_count = 2;
@@ -184,7 +185,7 @@ static void a_guest_that_moves_it_before_the_end_still_gets_it(void **state) {
 	guest_writes(0, 16, level(0, 0x41));
 	set_line(16, true);
 	assert_int_equal(sent[16], 1);
-	guest_writes(0, 16, level(0, 0x41) | LINE_MASKED);
+	guest_writes(0, 16, level(0, 0x41) | REDIRECTION_MASKED);
 	guest_writes(0, 16, level(1, 0x52));
 	assert_true(sent[16] > 1);
 	assert_int_equal(last[16].vector, 0x52);
@@ -207,7 +208,7 @@ static void nobody_else_is_reached(void **state) {
 	for (u32 pin = 17; pin < 24; pin++)
 		guest_writes(0, pin, level(0, 0x41));
 	for (u32 pin = 0; pin < PINS; pin++) {
-		assert_true(pin < 16 || pin > 19 || pins[pin] & LINE_MASKED);
+		assert_true(pin < 16 || pin > 19 || pins[pin] & REDIRECTION_MASKED);
 		assert_int_equal(sent[pin], 0);
 	}
 	guest_writes(0, 16, level(BIT(1), 0x41) | BIT(11) | DELIVERY_LOWEST << 8);
@@ -226,8 +227,8 @@ static void lines_of_one_vector_do_not_disturb_each_other(void **state) {
 	assert_int_equal(last[16].apic_id, apic_of(0, 0));
 	assert_int_equal(last[17].apic_id, apic_of(1, 0));
 	assert_int_equal(sent[18], 0);
-	assert_true(pins[18] & LINE_MASKED);
-	guest_writes(0, 16, LINE_MASKED);
+	assert_true(pins[18] & REDIRECTION_MASKED);
+	guest_writes(0, 16, REDIRECTION_MASKED);
 	guest_writes(2, 18, level(apic_of(2, 0), 0x41));
 	assert_int_equal(last[18].apic_id, apic_of(2, 0));
 }
@@ -252,7 +253,7 @@ static void a_partition_that_has_ended_is_not_reached_and_begins_anew(void **sta
 	guest_writes(0, 16, level(0, 0x41));
 	set_line(16, true);
 	ioapic_reset(&partitions[0].ioapic);
-	assert_true(pins[16] & LINE_MASKED);
+	assert_true(pins[16] & REDIRECTION_MASKED);
 	assert_false(pins[16] & REMOTE_IRR);
 	for (u32 i = 0; i < ENTRIES; i++) {
 		assert_false(owners[i]);
@@ -272,7 +273,7 @@ static void a_unit_that_does_not_answer_leaves_the_line_masked(void **state) {
 	guest_writes(0, 16, level(0, 0x41));
 	unit_dead = true;
 	guest_writes(0, 16, level(1, 0x42));
-	assert_true(pins[16] & LINE_MASKED);
+	assert_true(pins[16] & REDIRECTION_MASKED);
 	ioapic_reset(&partitions[0].ioapic);
 	unit_dead = false;
 	guest_writes(1, 17, level(apic_of(1, 0), 0x41));
@@ -280,7 +281,7 @@ static void a_unit_that_does_not_answer_leaves_the_line_masked(void **state) {
 	assert_int_equal(lines[17].entry, 0x141);
 	guest_writes(0, 16, level(1, 0x42));
 	assert_int_equal(owners[0x41], 0);
-	assert_false(pins[16] & LINE_MASKED);
+	assert_false(pins[16] & REDIRECTION_MASKED);
 }
 
 static void two_lines_behind_one_pin(void **state) {
@@ -296,8 +297,8 @@ static void two_lines_behind_one_pin(void **state) {
 	functions[PARTITIONS].gsi = 18;
 	guest_writes(2, 18, level(apic_of(2, 1), 0x62));
 	assert_int_equal(last[18].vector, 0x62);
-	guest_writes(2, 18, LINE_MASKED);
-	assert_true(pins[18] & LINE_MASKED);
+	guest_writes(2, 18, REDIRECTION_MASKED);
+	assert_true(pins[18] & REDIRECTION_MASKED);
 }
 
 static void random_writes_reach_own_processors_only(void **state) {
@@ -313,8 +314,8 @@ static void random_writes_reach_own_processors_only(void **state) {
 		ioapic_write(&partitions[0].ioapic, random & 1 ? 0x10 : 0x40, (u32)(random >> 32));
 		set_line(16, random & 2);
 		for (u32 pin = 18; pin < 24; pin++)
-			assert_true(pin > 19 || pins[pin] & LINE_MASKED);
-		assert_false(pins[17] & LINE_MASKED);
+			assert_true(pin > 19 || pins[pin] & REDIRECTION_MASKED);
+		assert_false(pins[17] & REDIRECTION_MASKED);
 		assert_true(!sent[16] || last[16].apic_id < 2);
 		assert_true(!sent[16] || last[16].vector >= 16);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* XSETBV of a guest on processors that no emulator here has: AVX-512, MPX, protection keys, AMX. */
+/* XSETBV of a guest on processors that no emulator here has: AVX-512, MPX, protection keys, AMX. And modes of the local APIC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +13,7 @@
 
 /* The processor: what its leaf offers, and what XCR0 is. */
 static u64 components, xcr0;
+static u32 drained;
 
 static struct cpuid model_cpuid(u32 leaf, u32 subleaf) {
 	assert_int_equal(leaf, LEAF_EXTENDED_STATE);
@@ -25,8 +26,8 @@ static void model_xcr0_write(u64 value) {
 }
 
 static u64 model_msr_read(u32 index) {
-	fail_msg("register 0x%x is read", index);
-	return 0;
+	assert_int_equal(index, MSR_APIC_BASE);
+	return 0xfee00000 | BIT(11) | BIT(10);
 }
 
 #define cpuid model_cpuid
@@ -43,6 +44,10 @@ bool guest_apic_write(struct vcpu *vcpu, u32 index, u64 value) {
 	(void)vcpu;
 	fail_msg("0x%lx into register 0x%x of the local APIC", value, index);
 	return false;
+}
+
+void cpu_drain_apic(void) {
+	drained++;
 }
 
 bool guest_clock_write_msr(struct vcpu *vcpu, u32 index, u64 value) {
@@ -141,11 +146,52 @@ static void test_only_the_kernel_may_and_only_register_0(void **state) {
 	assert_int_equal(xcr0, 1);
 }
 
+/* Intel SDM volume 3, figure 11-30: from each mode to each. */
+static void test_modes_of_the_local_apic(void **state) {
+	enum { OFF, MEMORY, NONE_SUCH, X2APIC };
+	static const bool follows[4][4] = {
+		[OFF] = {[OFF] = true, [MEMORY] = true},
+		[MEMORY] = {[OFF] = true, [MEMORY] = true, [X2APIC] = true},
+		[X2APIC] = {[OFF] = true, [X2APIC] = true},
+	};
+	static const u64 bits[4] = {0, BIT(11), BIT(10), BIT(11) | BIT(10)};
+	struct cpu cpu = {.apic_id = 5};
+	u64 value;
+
+	(void)state;
+	for (vcpu.number = 0; vcpu.number < 2; vcpu.number++) {
+		u64 base = 0xfee00000 | (vcpu.number ? 0 : BIT(8));
+
+		vcpu.cpu = &cpu;
+		guest_msr_reset(&vcpu);
+		assert_true(guest_msr_read(&vcpu, MSR_APIC_BASE, &value));
+		assert_int_equal(value, base | bits[X2APIC]);
+		assert_int_equal(vcpu.apic_logical, 1u << 5);
+		for (u32 from = 0; from < 4; from++)
+			for (u32 to = 0; to < 4 && from != NONE_SUCH; to++) {
+				vcpu.apic_mode = bits[from];
+				drained = 0;
+				assert_int_equal(
+					guest_msr_write(&vcpu, MSR_APIC_BASE, base | bits[to]),
+					follows[from][to]);
+				assert_int_equal(vcpu.apic_mode,
+						 bits[follows[from][to] ? to : from]);
+				assert_int_equal(drained, to == OFF && from != OFF);
+			}
+		vcpu.apic_mode = bits[X2APIC];
+		for (u32 bit = 0; bit < 64; bit++)
+			assert_int_equal(guest_msr_write(&vcpu, MSR_APIC_BASE,
+							 (base | bits[X2APIC]) ^ BIT(bit)),
+					 false);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_every_value_on_every_kind_of_processor, fresh),
 		cmocka_unit_test_setup(test_avx512_comes_whole_or_not_at_all, fresh),
 		cmocka_unit_test_setup(test_only_the_kernel_may_and_only_register_0, fresh),
+		cmocka_unit_test_setup(test_modes_of_the_local_apic, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,10 @@
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 #define EFER_NXE (1ull << 11)
+#define APIC_BASE_X2APIC (1ull << 10)
+#define APIC_BASE_ENABLE (1ull << 11)
+#define X2APIC_ID 0x802
+#define LOCAL_APIC 0xfee00000u
 
 static inline uint64_t read_cr0(void) {
 	uint64_t value;
@@ -93,6 +97,30 @@ void exit_cpuid(uint32_t unused) {
 	expect("unknown leaf", cpuid(0x12345678, 0).eax, 0);
 }
 
+/* Out of x2APIC mode there is one way, and another one back; BASE is what the register says. */
+static void exit_apic_mode(uint64_t base) {
+	uint64_t memory = base & ~APIC_BASE_X2APIC, off = memory & ~APIC_BASE_ENABLE, value;
+
+	expect("x2apic mode", base & (APIC_BASE_X2APIC | APIC_BASE_ENABLE),
+	       APIC_BASE_X2APIC | APIC_BASE_ENABLE);
+	expect("xapic mode at once", try_write_msr(MSR_APIC_BASE, memory), VECTOR_GP);
+	expect("x2apic mode without any", try_write_msr(MSR_APIC_BASE, off | APIC_BASE_X2APIC),
+	       VECTOR_GP);
+	expect("another address", try_write_msr(MSR_APIC_BASE, base ^ 0x1000), VECTOR_GP);
+	expect("no local apic", try_write_msr(MSR_APIC_BASE, off), NO_FAULT);
+	expect("x2apic mode at once", try_write_msr(MSR_APIC_BASE, base), VECTOR_GP);
+	expect("xapic mode", try_write_msr(MSR_APIC_BASE, memory), NO_FAULT);
+	try_read_msr(MSR_APIC_BASE, &value);
+	expect("xapic mode again", value, memory);
+	try_read_msr(X2APIC_ID, &value);
+	expect("identifier in memory", mmio_read32(LOCAL_APIC + 0x20), value << 24);
+	mmio_write32(LOCAL_APIC + 0x80, 0x10);
+	expect("priority in memory", mmio_read32(LOCAL_APIC + 0x80), 0x10);
+	mmio_write32(LOCAL_APIC + 0x80, 0);
+	expect("nothing in memory", mmio_read32(LOCAL_APIC + 0x400), 0);
+	expect("x2apic mode after it", try_write_msr(MSR_APIC_BASE, base), NO_FAULT);
+}
+
 void exit_msrs(uint32_t unused) {
 	uint64_t value;
 
@@ -106,7 +134,7 @@ void exit_msrs(uint32_t unused) {
 	expect("efer without LME", try_write_msr(MSR_EFER, EFER_LMA), VECTOR_GP);
 	expect("efer with reserved bits", try_write_msr(MSR_EFER, value | 1ull << 30), VECTOR_GP);
 	expect("apic base", try_read_msr(MSR_APIC_BASE, &value), NO_FAULT);
-	expect("xapic mode", try_write_msr(MSR_APIC_BASE, 0xfee00800), VECTOR_GP);
+	exit_apic_mode(value);
 	expect("feature control", try_read_msr(0x3a, &value), VECTOR_GP);
 	expect("vmx capability", try_read_msr(0x480, &value), VECTOR_GP);
 	expect("misc enable", try_read_msr(0x1a0, &value), NO_FAULT);

@@ -2,6 +2,7 @@
 /* What a guest can tell its processor to do: ports, registers, addresses, instructions, messages. */
 #include "guest.h"
 
+#define LOCAL_APIC 0xfee00000u
 #define MSR_APIC_BASE 0x1b
 #define MSR_X2APIC_FIRST 0x800
 #define MSR_X2APIC_LAST 0x8ff
@@ -124,6 +125,18 @@ static bool is_own_address(uint64_t address, const uint64_t *own, uint32_t count
 	return false;
 }
 
+/* Its registers in memory are the processor's own; afterwards interrupts arrive again. */
+static void attack_local_apic(void) {
+	for (uint64_t address = LOCAL_APIC; address < LOCAL_APIC + 0x1000; address += 8) {
+		mmio_read32(address);
+		mmio_write32(address, 0xdeadbeef);
+		mmio_write32(address, 0xffffffff);
+	}
+	mmio_write32(LOCAL_APIC + 0xf0, 0x1ff);
+	mmio_write32(LOCAL_APIC + 0x380, 0);
+	mmio_write32(LOCAL_APIC + 0x80, 0);
+}
+
 void attack_memory(uint64_t ram_end) {
 	uint64_t own[64], strange = 0, tried = 0;
 	uint32_t count = 0;
@@ -149,11 +162,7 @@ void attack_memory(uint64_t ram_end) {
 		if (mmio_read32(address) != UINT32_MAX)
 			strange++;
 	}
-	for (uint64_t address = 0xfee00000; address < 0xfee01000; address += 16) {
-		mmio_write32(address, 0xdeadbeef);
-		if (mmio_read32(address) != UINT32_MAX)
-			strange++;
-	}
+	attack_local_apic();
 	/* An access half in memory, half beyond its end. */
 	mmio_read32(ram_end - 2);
 	print("attacker: memory ended, tried %u strange %u", tried, strange);

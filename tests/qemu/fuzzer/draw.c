@@ -76,7 +76,7 @@ u64 draw_address(void) {
 	case 2: return ecam + below(0x20000);
 	case 3: return ecam + below(MIB);
 	case 4: return IOAPIC_BASE + (one_in(4) ? below(PAGE) : below(8) * 0x10);
-	case 5: return APIC_BASE + below(PAGE);
+	case 5: return APIC_BASE + (one_in(4) ? below(PAGE) : below(64) * 0x10);
 	case 6: return ram_end + below(4 * GIB - ram_end);
 	default: return (draw() >> (12 + below(20))) + ram_end;
 	}

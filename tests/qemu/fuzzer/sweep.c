@@ -277,6 +277,7 @@ static bool is_own_bar(u64 address) {
 
 static bool is_own(u64 address) {
 	return address < ram_end || (address >= IOAPIC_BASE && address < IOAPIC_BASE + PAGE) ||
+	       (address >= APIC_BASE && address < APIC_BASE + PAGE) ||
 	       (address >= ecam && address < ecam + MIB) ||
 	       (shared_memory && address >= shared_memory - PAGE &&
 		address < shared_memory + 2 * MIB);
