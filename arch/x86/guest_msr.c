@@ -64,6 +64,7 @@ void guest_msr_reset(struct vcpu *vcpu) {
 	vcpu->mtrr_default = MTRR_ENABLED_WRITE_BACK;
 	vcpu->clock_page = 0;
 	vcpu->apic_mode = APIC_MODES;
+	vcpu->apic_icr_high = 0;
 	vcpu->apic_logical = vcpu->cpu->apic_id < 8 ? (u8)BIT(vcpu->cpu->apic_id) : 0;
 }
 

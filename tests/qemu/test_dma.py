@@ -173,7 +173,7 @@ def test_each_blocked_access_is_reported_with_its_partition(attack):
 
 
 def test_messages_reach_only_the_partitions_own_processors(attack):
-    """MSI to the victim in every mode, to everybody, by logical names, out of the range: nobody else is reached. Two name the set of all."""
+    """MSI to the victim in every mode, to everybody, by logical names, out of the range. Two name the set of all, itself too."""
     attack.line(r"attacker: msi ended, own message came 1 times, others 2")
     attack.check_victim()
 
