@@ -69,7 +69,7 @@ def collect(folder):
         one = results.setdefault(run["contender"], {"samples": {}, "boots": [], "hosts": [], "said": [], "failed": []})
         if run["failed"]:
             one["failed"].append(run["failed"])
-        if "host" not in run:
+        if not run["phases"]:
             continue
         one["hosts"].append(run["host"])
         one["said"].append([line for line in run["said"] if re.match(r"host: |bulkhead: memory", line)])
