@@ -299,10 +299,10 @@ fuzz: fuzzers
 
 guest: build/guest/initrd.img
 
-build/guest/work: tests/qemu/guest/work.c tests/qemu/guest/sha256.h
+build/guest/work: tests/qemu/guest/work.c tests/qemu/guest/igb.c tests/qemu/guest/igb.h tests/qemu/guest/sha256.h
 	@mkdir -p $(@D)
 	$(call say,GUEST,$<)
-	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O3 -funroll-loops $(WARNINGS) -static -o $@ $<
+	$(Q)gcc -std=gnu11 -D_GNU_SOURCE -O3 -funroll-loops $(WARNINGS) -static -o $@ $(filter %.c,$^)
 
 build/guest/initrd.img: $(TOOLS)/make-initrd.py build/guest/work $(wildcard tests/qemu/guest/*) build/kernel/.complete
 	@mkdir -p $(@D)

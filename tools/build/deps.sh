@@ -57,10 +57,14 @@ else
 fi
 
 # The guests' kernel, Debian's stock 6.12: with the drivers of the demonstration, and with those of all kinds of devices.
+# What was unpacked before a module was asked for is unpacked again.
 kernel() { # DEST MODULE...
-	local dest=$1 suite=trixie
+	local dest=$1 suite=trixie module complete=$1/.complete
 	shift
-	[ ! -e "$dest/.complete" ] || return 0
+	for module; do
+		[ -e "$dest/modules/$module.ko" ] || complete=
+	done
+	[ ! -e "$complete" ] || return 0
 	echo "deps: unpacking the guests' kernel into $dest"
 	[ "$(. /etc/os-release; echo "$VERSION_CODENAME")" != bookworm ] || suite=bookworm-backports
 	"$here/get-debs.sh" --only '^linux-image-6\.12' "$build/kernel.debs" $suite linux-image-amd64
@@ -68,7 +72,7 @@ kernel() { # DEST MODULE...
 }
 kernel "$build/kernel" nvme e1000e
 kernel "$build/kernel-devices" igb igbvf xhci_pci usb_storage ahci sd_mod virtio_blk virtio_net \
-	snd_hda_codec_generic snd_hda_intel e1000
+	snd_hda_codec_generic snd_hda_intel e1000 wdat_wdt
 rm -rf "$build/kernel.debs"
 
 # Kernels of other releases that the tests start.

@@ -4,10 +4,12 @@
  *   work nvme DEVICE        reads 64 MiB, then writes a pattern and reads it back
  *   work net IP PORT NAME   fetches http://IP:PORT/NAME
  *   work ports BASE         reads AHCI registers through index and data ports, from BASE on
+ *   work igb FILE VF        answers that virtual function's mail; FILE has the physical function's registers
  * The measured part (the 64 MiB, the download) is bracketed by bytes written to I/O port 0xbb0:
  * 1 begins, 2 ends. All memory is present and all output is out before it begins, so that
  * nothing but the I/O happens within. Sums are computed afterwards.
  */
+#include "igb.h"
 #include "sha256.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -264,6 +266,11 @@ static void work_ports(unsigned short base) {
 	printf("work: ahci version 0x%x through ports\n", inl(base + 0x14));
 }
 
+static void work_igb(const char *file, unsigned int vf) {
+	if (serve_virtual_function(file, vf))
+		fail(file);
+}
+
 int main(int argc, char **argv) {
 	if (argc == 3 && !strcmp(argv[1], "nvme"))
 		work_nvme(argv[2]);
@@ -271,8 +278,11 @@ int main(int argc, char **argv) {
 		work_net(argv[2], argv[3], argv[4]);
 	else if (argc == 3 && !strcmp(argv[1], "ports"))
 		return work_ports((unsigned short)strtoul(argv[2], NULL, 0)), 0;
+	else if (argc == 4 && !strcmp(argv[1], "igb"))
+		return work_igb(argv[2], (unsigned int)strtoul(argv[3], NULL, 0)), 0;
 	else
-		return fputs("usage: work nvme DEVICE | work net IP PORT NAME | work ports BASE\n",
+		return fputs("usage: work nvme DEVICE | work net IP PORT NAME | work ports BASE | "
+			     "work igb FILE VF\n",
 			     stderr),
 		       2;
 	print_machine();
