@@ -23,7 +23,7 @@ from machine import BUILD, DEBUG_EXIT_PORT, Machine, root_port
 FUZZER = BUILD / "guest" / "fuzzer.elf"
 KEPT = BUILD / "fuzz-guest"
 BOOT, ROUND, STALLED, ENDING = 300, 300, 600, 300  # seconds, many times what each takes on a quiet machine
-FIRST_SLOT = 5
+FIRST_SLOT, FIRST_SLOT2 = 5, 16
 SHARED_BYTES = 1 << 20
 PAGE = 4096
 DEADLY = 40000  # one step of so many may end the partition
@@ -46,6 +46,7 @@ kernel  = fuzzer.elf
 cmdline = "{words}"
 restart = {restart}
 device  = /0000:00/{slot:02x}.0/00.0     # memory that outlives the partition
+device  = /0000:00/{slot2:02x}.0/00.0     # it has function level reset
 """
 
 
@@ -58,21 +59,23 @@ class Guest:
 
     def __init__(self, name, words, index, directory, restart):
         self.name, self.words, self.restart = name, words, restart
-        self.slot, self.first = FIRST_SLOT + index, 2 + 2 * index
+        self.slot, self.slot2, self.first = FIRST_SLOT + index, FIRST_SLOT2 + index, 2 + 2 * index
         self.shared = directory / f"shared-{name}"
         self.shared.write_bytes(bytes(SHARED_BYTES))
 
     @property
     def conf(self):
         return PARTITION.format(name=self.name, words=self.words, first=self.first, last=self.first + 1, slot=self.slot,
-                                restart=self.restart)
+                                slot2=self.slot2, restart=self.restart)
 
     @property
     def devices(self):
-        memory = f"memory-{self.name}"
+        memory, nothing = f"memory-{self.name}", f"nothing-{self.name}"
         return [*root_port(f"rp{self.slot}", self.slot),
                 "-object", f"memory-backend-file,id={memory},share=on,mem-path={self.shared},size={SHARED_BYTES}",
-                "-device", f"ivshmem-plain,memdev={memory},bus=rp{self.slot}"]
+                "-device", f"ivshmem-plain,memdev={memory},bus=rp{self.slot}",
+                *root_port(f"rp{self.slot2}", self.slot2), "-blockdev", f"driver=null-co,node-name={nothing},size=1048576",
+                "-device", f"nvme,serial={nothing},drive={nothing},bus=rp{self.slot2}"]
 
     def progress(self):
         """Seed, step and starts, as the guest keeps them."""
@@ -104,6 +107,7 @@ class Guest:
         lines = [f"{self.name}: {last}"] if last else []
         if kinds:
             lines.append(f"{self.name}: steps by kind: " + " ".join(f"{name} {number}" for name, number in kinds.items()))
+        lines += [f"{self.name}: {line}" for line in re.findall(rf"^\[{self.name}\] fuzzer: (resets taken .*)$", text, re.MULTILINE)]
         lines += [f"{self.name}: {line}" for line in re.findall(rf"^\[{self.name}\] (sweep: \w+ tried .*)$", text, re.MULTILINE)]
         lines += [f"{self.name}: ended {count} times: {ending}" for ending, count in self.endings(text).most_common()]
         lines.append(f"{self.name}: " + " ".join(f"{name} {count}" for name, count in self.exits(text).items()))

@@ -56,7 +56,8 @@ def test_random_steps_harm_nobody(campaign):
             campaign.text, r"fuzzer: seed (\d+) step (\d+) completed (\d+) faulted (\d+) .*"))
         assert step == STEPS and completed > STEPS // 3 and faulted > STEPS // 8, f"seed {seed}"
         kinds = dict(re.findall(rf"^\[{guest.name}\] fuzzer: kind (\w+) (\d+)$", campaign.text, re.MULTILINE))
-        assert len(kinds) == 14 and all(int(count) for name, count in kinds.items() if name != "deadly")
+        assert len(kinds) == 15 and all(int(count) for name, count in kinds.items() if name != "deadly")
+        assert int(guest.last(campaign.text, r"fuzzer: resets taken (\d+)")) > 0
         exits = guest.exits(campaign.text)
         assert all(exits[reason] for reason in ("io", "msr", "cpuid", "npf", "nmi", "icr", "apic", "xsetbv", "instruction",
                                                 "exception")), exits

@@ -17,10 +17,10 @@ static const struct kind {
 	{"port", 10, step_port},       {"msr", 14, step_msr},
 	{"cpuid", 4, step_cpuid},      {"xsetbv", 3, step_xsetbv},
 	{"control", 6, step_control},  {"debug", 4, step_debug},
-	{"device", 18, step_device},   {"crossing", 6, step_crossing},
+	{"device", 17, step_device},   {"crossing", 6, step_crossing},
 	{"icr", 8, step_icr},          {"instruction", 14, step_instruction},
 	{"user", 8, step_random_user}, {"kernel", 1, step_random_kernel},
-	{"config", 4, step_config},
+	{"config", 4, step_config},    {"reset", 1, step_reset},
 };
 #define WEIGHTS 100
 #define DEADLY COUNT(kinds)
@@ -49,6 +49,7 @@ static void show_all(const volatile struct progress *p) {
 	for (u32 i = 0; i < COUNT(kinds); i++)
 		print("fuzzer: kind %s %u", kinds[i].name, p->kinds[i]);
 	print("fuzzer: kind deadly %u", p->kinds[DEADLY]);
+	print("fuzzer: resets taken %u", p->resets);
 	print("fuzzer: done %u", p->end);
 }
 
@@ -61,9 +62,11 @@ static void make_step(volatile struct progress *p, u64 deadly, bool trace) {
 	if (trace)
 		print("fuzzer: step %u %s", p->step, kind_name(kind));
 	p->kinds[kind]++;
+	reset_taken = false;
 	vector = kind == DEADLY ? step_deadly() : kinds[kind].step();
 	if (p->magic != MAGIC)
 		restore_progress();
+	p->resets += reset_taken;
 	if (vector == END_VECTOR)
 		p->completed++;
 	else if (vector < 32)
@@ -80,7 +83,7 @@ void fuzz(u64 seed, u64 from, u64 count, u64 deadly, bool trace) {
 	if (p->magic != MAGIC || p->seed != seed || p->end != from + count) {
 		for (u32 i = 0; i < KINDS; i++)
 			p->kinds[i] = 0;
-		p->completed = p->faulted = p->interrupted = p->rounds = 0;
+		p->completed = p->faulted = p->interrupted = p->rounds = p->resets = 0;
 		p->seed = seed;
 		p->step = from;
 		p->end = from + count;

@@ -50,4 +50,7 @@ u32 step_instruction(void);
 u32 step_random_user(void);
 u32 step_random_kernel(void);
 u32 step_config(void);
+u32 step_reset(void);
+/* Whether the function was away after the last of these. */
+extern bool reset_taken;
 u32 step_deadly(void);

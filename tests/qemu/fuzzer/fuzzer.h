@@ -91,6 +91,13 @@ void low_memory_init(void);
 /* What trials may have written into the configuration of the device with that memory. */
 void restore_progress(void);
 u32 config_read(u32 device, u32 offset);
+/* The first function of its own that offers function level reset; device 0: none. */
+struct resettable {
+	u32 device;
+	u32 control; /* offset of its Device Control register */
+	u64 registers;
+};
+struct resettable find_resettable(void);
 void note_progress(void);
 
 extern u64 ram_end;
@@ -180,6 +187,7 @@ struct progress {
 	u64 completed, faulted, interrupted;
 	u64 kind; /* of STEP */
 	u64 kinds[KINDS];
+	u64 resets; /* after which the function was away */
 };
 
 /* TRACE: says each step before it is made. */

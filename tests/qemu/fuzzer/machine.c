@@ -21,7 +21,13 @@
 #define AP_FILL_END 0x100000u
 #define PROGRESS_DEVICE 0x11101af4u /* memory that another machine shares */
 #define PCI_COMMAND 4u
+#define PCI_BAR0 0x10u
 #define PCI_BAR2 0x18u
+#define PCI_CAPABILITIES 0x34u
+#define CAPABILITY_EXPRESS 0x10u
+#define DEVICE_CAPABILITIES 4u
+#define DEVICE_CAPABILITIES_FLR (1u << 28)
+#define DEVICE_CONTROL 8u
 
 struct gate {
 	u16 low, selector;
@@ -280,6 +286,34 @@ volatile struct progress *find_progress(void) {
 		return (volatile struct progress *)(window + base % GIB);
 	}
 	return &own;
+}
+
+/* Offset of a capability; 0: it has none. */
+static u32 find_capability(u32 device, u32 id) {
+	u32 at = config_read(device, PCI_CAPABILITIES) & 0xfc;
+
+	for (u32 left = 48; at && left && (config_read(device, at) & 0xff) != id; left--)
+		at = config_read(device, at) >> 8 & 0xfc;
+	return at && (config_read(device, at) & 0xff) == id ? at : 0;
+}
+
+struct resettable find_resettable(void) {
+	struct resettable r = {0};
+
+	for (r.device = 1; r.device < 32; r.device++) {
+		u32 at = config_read(r.device, 0) == UINT32_MAX
+				 ? 0
+				 : find_capability(r.device, CAPABILITY_EXPRESS);
+
+		if (!at ||
+		    !(config_read(r.device, at + DEVICE_CAPABILITIES) & DEVICE_CAPABILITIES_FLR))
+			continue;
+		r.control = at + DEVICE_CONTROL;
+		r.registers = (config_read(r.device, PCI_BAR0) & ~0xfu) |
+			      (u64)config_read(r.device, PCI_BAR0 + 4) << 32;
+		return r;
+	}
+	return (struct resettable){0};
 }
 
 void machine_init(void) {

@@ -279,3 +279,29 @@ u32 step_config(void) {
 		t.gpr[9] = 0;
 	return trial_do(MODE_64_0, code, sizeof(code), &t);
 }
+
+bool reset_taken;
+
+/* A function level reset, and an access to the function's registers while it is away. */
+u32 step_reset(void) {
+	static struct resettable r;
+	struct trial t = draw_registers();
+	u32 vector;
+	/* mov eax, r8d; mov dx, 0xcf8; out dx, eax; mov eax, r9d; mov dl, 0xfc; out dx, eax or ax; then the access */
+	u8 code[] = {0x44, 0x89, 0xc0, 0x66, 0xba, 0xf8, 0x0c, 0xef, 0x44,
+		     0x89, 0xc8, 0xb2, 0xfc, 0x90, 0xef, 0x90, 0x8b, 0x03};
+
+	if (!r.device)
+		r = find_resettable();
+	t.gpr[8] = 1u << 31 | r.device << 11 | r.control;
+	t.gpr[9] = (u32)draw_value() | 0x8000;
+	code[13] = one_in(2) ? 0x66 : 0x90;
+	code[15] = one_in(2) ? 0x66 : 0x90;
+	code[16] = one_in(2) ? 0x89 : 0x8b;
+	t.gpr[RBX] = DATA_WINDOW + below(0x40);
+	if (r.device)
+		map_page(DATA_WINDOW, r.registers, true);
+	vector = trial_do(MODE_64_0, code, sizeof(code), &t);
+	reset_taken = r.device && config_read(r.device, 0) == UINT32_MAX;
+	return vector;
+}
