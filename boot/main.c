@@ -25,12 +25,6 @@ static struct arena arena;
 static struct config_preview preview;
 static const struct vcpu_ops *const processor_kinds[] = {&svm_ops, &vmx_ops};
 
-#define CPUID_X2APIC BIT(21) /* 1 ECX */
-#define CPUID_TOPOLOGY 0xb
-#define TOPOLOGY_THREADS 1 /* what the first level must be */
-#define TOPOLOGY_BITS BITS(4, 0)
-#define TOPOLOGY_COUNT BITS(15, 0)
-
 /* NULL: one that can do everything; else what it lacks. Without vcpu_ops that is too much. */
 static const char *choose_processor_kind(void) {
 	static char words[256];

@@ -127,7 +127,8 @@ struct vpci_function {
 	u32 entry_count, first_entry;
 	u32 gsi; /* of its interrupt pin; NONE: that is hidden */
 	u64 back_at; /* the guest has reset it, and may look at it from then on; 0: it has not */
-	struct pci_saved saved; /* to be restored then */
+	struct pci_saved saved; /* to be restored then, and */
+	u16 saved_command;
 	u64 ignored_writes;
 	u64 refused_interrupts; /* messages that named no processor of the partition */
 };
@@ -173,7 +174,7 @@ void vpci_show_pin(struct vpci_function *f, u32 gsi);
  * nothing mapped, real devices' MSI and bus mastering off.
  */
 void vpci_reset(struct vpci *vpci);
-/* The guest has reset a function that may not be looked at yet. */
+/* The guest has reset a function that may not be looked at yet, or is not ready but may get so. */
 bool vpci_is_away(const struct vpci *vpci);
 u32 vpci_config_read(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width);
 void vpci_config_write(struct vpci *vpci, u8 bus, u8 devfn, u16 offset, u8 width, u32 value);

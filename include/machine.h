@@ -234,6 +234,8 @@ bool guest_msr_is_passed(u32 index, bool write);
 u64 guest_efer(void);
 bool guest_xsetbv(struct vcpu *vcpu, u32 index, u64 value);
 bool guest_icr_write(struct vcpu *vcpu, u64 value);
+/* Its logical destination after INIT or a change of mode: Intel SDM volume 3, sections 11.4.7 and 11.12.5. */
+void guest_apic_reset(struct vcpu *vcpu);
 /* Registers of the local APIC in memory: reads *VALUE, or writes it. */
 void guest_apic_memory(struct vcpu *vcpu, u32 offset, u8 width, bool write, u64 *value);
 /* Whether a message with a destination of 8 bits is for VCPU. */

@@ -18,6 +18,7 @@ bool pci_reset_function(const struct inventory *inventory, u32 function,
 bool pci_offers_flr(const struct pci_function *f);
 /* Milliseconds that it takes from its function level reset until it may be looked at. */
 u32 pci_flr_delay(const struct pci_function *f);
+#define PCI_READY_LIMIT 60000 /* milliseconds that it may then take until it answers */
 /* It answers, and not with retry status. */
 bool pci_is_ready(const struct pci_function *f, const struct pci_access *access);
 

@@ -14,7 +14,6 @@
 #define FLR_DELAY_SLOW 350
 #define PENDING_FIRST 100 /* then twice as long each time */
 #define PENDING_LAST 800
-#define READY_LIMIT 60000
 #define BUS_PULSE 2
 #define BUS_DELAY 100
 #define BUS_DELAY_CONVENTIONAL 1000
@@ -137,7 +136,7 @@ static bool wait_ready(const struct target *t) {
 
 	while (!pci_is_ready(t->info, t->access)) {
 		/* Twice as long each time: one more than all before. */
-		u32 delay = (u32)min_u64(waited + 1, READY_LIMIT - waited);
+		u32 delay = (u32)min_u64(waited + 1, PCI_READY_LIMIT - waited);
 
 		if (!delay)
 			return false;
@@ -199,7 +198,8 @@ void pci_config_save(const struct pci_function *f, const struct pci_access *acce
 	save_virtual(&t, saved);
 	keep(&t, saved, PCI_CACHE_LINE, 2, 0);
 	if (f->acs)
-		save(saved, acs_control_offset(f), 2, f->acs_control, 0);
+		save(saved, acs_control_offset(f), 2, f->acs_control,
+		     f->acs_control & ~(u32)(ACS_DOWNSTREAM_TARGET | ACS_UPSTREAM_TARGET));
 	if (!f->pcie)
 		return;
 	keep(&t, saved, f->pcie + PCIE_DEVICE_CONTROL, 2, PCIE_CONTROL_PHANTOM);

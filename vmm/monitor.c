@@ -58,14 +58,25 @@ static u32 count_of(u32 function, const struct iommu_fault *fault) {
 	return boot.iommu.function_faults[function];
 }
 
+/* Its guest has reset it: until it is over nobody may look at it, and it masters nothing. */
+static bool is_away(const struct partition *p, u32 function) {
+	for (u32 i = 0; p && i < p->vpci.function_count; i++)
+		if (p->vpci.functions[i].function == function && p->vpci.functions[i].back_at)
+			return true;
+	return false;
+}
+
 /* A storm is stopped at its source; the count goes on. */
-static void throttle(u32 function) {
+static void throttle(const struct partition *p, u32 function) {
 	const struct pci_access *config = boot.config;
 	const struct pci_function *f = &boot.inventory.functions[function];
 	struct iommu_unit *unit = f->unit == NONE ? NULL : &boot.iommu.units[f->unit];
-	u32 command = config->read(config, f->address, PCI_COMMAND, 2);
+	bool away = is_away(p, function);
+	u32 command = away ? 0 : config->read(config, f->address, PCI_COMMAND, 2);
 
-	config->write(config, f->address, PCI_COMMAND, 2, command & ~(u32)PCI_COMMAND_BUS_MASTER);
+	if (!away && command != (u16)PCI_ABSENT)
+		config->write(config, f->address, PCI_COMMAND, 2,
+			      command & ~(u32)PCI_COMMAND_BUS_MASTER);
 	if (unit && unit->ops->silence)
 		unit->ops->silence(unit, pci_requester_id(f->address));
 	say("fault: device %s: more than %u faults, its bus mastering is now off",
@@ -89,7 +100,7 @@ static void report(void *context, const struct iommu_fault *fault) {
 	if (count == FAULTS_SHOWN && function == NONE)
 		say("fault: further faults of unknown devices are not shown");
 	else if (count == FAULTS_SHOWN)
-		throttle(function);
+		throttle(p, function);
 	if (p && p->plan->on_fault == FAULT_STOP)
 		partition_stop(p, "one of its devices was stopped by the IOMMU (on-fault = stop)");
 }

@@ -138,6 +138,7 @@ static bool serve_requests(struct vcpu *vcpu) {
 		return false;
 	if (taken & REQUEST_INIT) {
 		cpu_drain_apic();
+		guest_apic_reset(vcpu);
 		vcpu->mode = VCPU_WAIT_STARTUP;
 	}
 	if (taken & REQUEST_STARTUP && vcpu->mode == VCPU_WAIT_STARTUP) {

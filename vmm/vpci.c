@@ -10,10 +10,6 @@
 #define BRIDGE_DEVICE 0x0008u
 #define BRIDGE_CLASS 0x06000000u
 
-#define CONFIG_ADDRESS_BITS 0x80fffffcu
-
-#define ECAM_FUNCTION_SHIFT 12
-
 static bool function_init(struct vpci_function *f, struct arena *arena) {
 	if (pci_is_bridge(f->info))
 		return false;
@@ -62,10 +58,12 @@ static void function_reset(struct vpci_function *f) {
 void vpci_flr(struct vpci_function *f) {
 	u32 control = f->info->pcie + PCIE_DEVICE_CONTROL;
 
+	f->back_at = UINT64_MAX; /* from now on nobody else touches it */
 	function_reset(f);
 	pci_config_save(f->info, f->vpci->config, &f->saved);
-	f->back_at = vpci_milliseconds() + pci_flr_delay(f->info);
+	f->saved_command = (u16)vpci_device_read(f, PCI_COMMAND, 2);
 	vpci_device_write(f, control, 2, vpci_device_read(f, control, 2) | PCIE_CONTROL_FLR);
+	f->back_at = vpci_milliseconds() + pci_flr_delay(f->info) + 1;
 }
 
 /* One that does not come back as it was stays away. */
@@ -73,6 +71,7 @@ static bool is_here(struct vpci_function *f) {
 	if (f->back_at && vpci_milliseconds() >= f->back_at &&
 	    pci_is_ready(f->info, f->vpci->config) &&
 	    pci_config_restore(f->info, f->vpci->config, &f->saved)) {
+		vpci_device_write(f, PCI_COMMAND, 2, f->saved_command);
 		f->back_at = 0;
 		vpci_follow(f);
 	}
@@ -80,9 +79,15 @@ static bool is_here(struct vpci_function *f) {
 }
 
 bool vpci_is_away(const struct vpci *vpci) {
-	for (u32 i = 0; i < vpci->function_count; i++)
-		if (vpci->functions[i].back_at > vpci_milliseconds())
+	u64 now = vpci_milliseconds();
+
+	for (u32 i = 0; i < vpci->function_count; i++) {
+		const struct vpci_function *f = &vpci->functions[i];
+
+		if (now < f->back_at || (f->back_at && now < f->back_at + PCI_READY_LIMIT &&
+					 !pci_is_ready(f->info, vpci->config)))
 			return true;
+	}
 	return false;
 }
 
@@ -165,7 +170,7 @@ void vpci_port(struct vpci *vpci, u16 port, u8 width, bool write, u32 *value) {
 	bool is_data = (port & ~3u) == PCI_CONFIG_DATA_PORT && address & PCI_CONFIG_ENABLE;
 
 	if (is_address && write)
-		vpci->config_address = *value & CONFIG_ADDRESS_BITS;
+		vpci->config_address = *value & PCI_CONFIG_ADDRESS_BITS;
 	else if (is_data && write)
 		vpci_config_write(vpci, bus, devfn, offset, width, *value);
 	else if (is_data)
@@ -191,7 +196,7 @@ bool vpci_mmio(struct vpci *vpci, u64 guest, u8 width, bool write, u64 *value) {
 	bool ecam = vpci->ecam_base && offset < VPCI_ECAM_SIZE;
 	u32 bar;
 	struct vpci_function *f = ecam ? NULL : vpci_bar_find(vpci, guest, &bar, &offset);
-	u8 devfn = (u8)(offset >> ECAM_FUNCTION_SHIFT);
+	u8 devfn = (u8)(offset >> PCI_ECAM_FUNCTION_SHIFT);
 	u16 reg = offset & (VPCI_CONFIG_SIZE - 1);
 
 	*value = write ? *value & ones : ones;

@@ -14,7 +14,8 @@
 
 #define COMMAND_GUEST (PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER | PCI_COMMAND_INTX_DISABLE)
 #define COMMAND_FIRMWARE (BIT(6) | BIT(8)) /* how errors are reported */
-#define STATUS_HIDDEN (PCI_STATUS_INTX | PCI_STATUS_CAPABILITIES)
+/* Nor is it ready at once after a reset, whatever it says. */
+#define STATUS_HIDDEN (PCI_STATUS_READY_AT_ONCE | PCI_STATUS_INTX | PCI_STATUS_CAPABILITIES)
 #define INTERRUPT_LINE 0xffu
 #define INTERRUPT_PIN 0xff00u
 

@@ -6,16 +6,7 @@
  */
 #include "vpci_internal.h"
 
-#define MSI_DATA_MASK 0xffffu
 #define MSI_SHOWN (PCI_MSI_64BIT | PCI_MSI_VECTOR_MASKING)
-/* Numbers of messages, as powers of two: what the device has, and what the guest wants. */
-#define MSI_OFFERED_SHIFT 1
-#define MSI_WANTED_SHIFT 4
-#define MSI_ORDER 7u
-#define MSI_ORDER_MAX 5u
-#define MSIX_FUNCTION_MASK BIT(14)
-#define MSIX_COUNT_MASK 0x7ffu
-#define MSIX_BAR_MASK 7u
 #define MSIX_ENTRY_SIZE sizeof(((struct vpci_vector *)0)->words)
 _Static_assert(MSIX_ENTRY_SIZE == 16, "table entry");
 _Static_assert(PCI_MSI_CONTROL == (int)PCI_MSIX_CONTROL, "control words");
@@ -42,7 +33,7 @@ static void set_control(struct vpci_function *f, enum vpci_interrupts kind, u32 
 
 /* Messages that the guest wants of MSI. */
 static u32 messages(const struct vpci_function *f) {
-	return 1u << (control(f, VPCI_MSI) >> MSI_WANTED_SHIFT & MSI_ORDER);
+	return 1u << (control(f, VPCI_MSI) >> PCI_MSI_WANTED_SHIFT & PCI_MSI_ORDER);
 }
 
 /* What the guest wants of vector INDEX. Of MSI's, the lowest bits of the data tell the message. */
@@ -98,7 +89,7 @@ static void program(struct vpci_function *f, u32 index) {
 
 void vpci_interrupts_off(struct vpci_function *f) {
 	set_control(f, VPCI_MSI, 0);
-	set_control(f, VPCI_MSIX, MSIX_FUNCTION_MASK);
+	set_control(f, VPCI_MSIX, PCI_MSIX_FUNCTION_MASK);
 	for (u32 i = 0; i < f->vector_count; i++) {
 		if (f->vectors[i].routed)
 			vpci_interrupt_block(f, i);
@@ -123,7 +114,7 @@ void vpci_interrupts_update(struct vpci_function *f) {
 		vpci_interrupts_off(f);
 		f->live = next;
 		if (next == VPCI_MSIX) /* there are tables that can be reached only then */
-			set_control(f, next, PCI_MSIX_ENABLE | MSIX_FUNCTION_MASK);
+			set_control(f, next, PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
 		for (u32 i = 0; i < (next == VPCI_MSI ? 1 : f->counts[next]); i++)
 			program(f, i);
 	}
@@ -133,8 +124,9 @@ void vpci_interrupts_update(struct vpci_function *f) {
 static void control_write(const struct vpci_access *access) {
 	struct vpci_function *f = access->f;
 	bool msi = access->offset == f->capability[VPCI_MSI];
-	u32 *value = &access->reg->value, wanted_order = UPPER(MSI_ORDER << MSI_WANTED_SHIFT);
-	u32 offered = *value << (MSI_WANTED_SHIFT - MSI_OFFERED_SHIFT) & wanted_order;
+	u32 *value = &access->reg->value,
+	    wanted_order = UPPER(PCI_MSI_ORDER << PCI_MSI_WANTED_SHIFT);
+	u32 offered = *value << (PCI_MSI_WANTED_SHIFT - PCI_MSI_OFFERED_SHIFT) & wanted_order;
 
 	/* Both on at once is undefined: the second one stays off. */
 	if (is_enabled(f, VPCI_MSI) && is_enabled(f, VPCI_MSIX))
@@ -165,19 +157,19 @@ static void capability_init(struct vpci_function *f, enum vpci_interrupts kind, 
 
 bool vpci_msi_init(struct vpci_function *f, u32 offset, u32 room) {
 	u32 flags = vpci_device_read(f, offset + PCI_MSI_CONTROL, 2);
-	u32 order = flags >> MSI_OFFERED_SHIFT & MSI_ORDER;
+	u32 order = flags >> PCI_MSI_OFFERED_SHIFT & PCI_MSI_ORDER;
 	bool wide = flags & PCI_MSI_64BIT, maskable = flags & PCI_MSI_VECTOR_MASKING;
 	u32 data = offset + PCI_MSI_ADDRESS + (wide ? 8 : 4);
 
 	/* behind the mask there are pending bits */
 	if (data + 4 + (maskable ? 8 : 0) > offset + room)
 		return false;
-	order = order > MSI_ORDER_MAX ? 0 : order; /* reserved */
-	const u32 writable[] = {ALL_BITS, ALL_BITS, MSI_DATA_MASK, (u32)(BIT(1u << order) - 1)};
+	order = order > PCI_MSI_ORDER_MAX ? 0 : order; /* reserved */
+	const u32 writable[] = {ALL_BITS, ALL_BITS, PCI_MSI_DATA_MASK, (u32)(BIT(1u << order) - 1)};
 
 	capability_init(f, VPCI_MSI, offset, 1u << order, MSI_SHOWN,
-			PCI_MSI_ENABLE | MSI_ORDER << MSI_WANTED_SHIFT);
-	f->registers[offset / 4].initial = UPPER(order << MSI_OFFERED_SHIFT);
+			PCI_MSI_ENABLE | PCI_MSI_ORDER << PCI_MSI_WANTED_SHIFT);
+	f->registers[offset / 4].initial = UPPER(order << PCI_MSI_OFFERED_SHIFT);
 	f->msi_words[VPCI_ADDRESS] = (u16)(offset + PCI_MSI_ADDRESS);
 	f->msi_words[VPCI_ADDRESS_HIGH] = wide ? (u16)(data - 4) : 0;
 	f->msi_words[VPCI_DATA] = (u16)data;
@@ -192,14 +184,14 @@ bool vpci_msi_init(struct vpci_function *f, u32 offset, u32 room) {
 bool vpci_msix_init(struct vpci_function *f, u32 offset, u32 room) {
 	u32 table = vpci_device_read(f, offset + PCI_MSIX_TABLE, 4);
 	u32 flags = vpci_device_read(f, offset + PCI_MSIX_CONTROL, 2);
-	u32 index = table & MSIX_BAR_MASK, count = (flags & MSIX_COUNT_MASK) + 1;
+	u32 index = table & PCI_MSIX_BAR_MASK, count = (flags & PCI_MSIX_COUNT_MASK) + 1;
 	u64 end = (u64)(table - index) + count * MSIX_ENTRY_SIZE;
 
 	(void)room;
 	if (index >= PCI_BARS || end > f->bars[index].size)
 		return false;
-	capability_init(f, VPCI_MSIX, offset, count, MSIX_COUNT_MASK,
-			PCI_MSIX_ENABLE | MSIX_FUNCTION_MASK);
+	capability_init(f, VPCI_MSIX, offset, count, PCI_MSIX_COUNT_MASK,
+			PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
 	f->msix_bar = (u8)index;
 	f->msix_offset = table - index;
 	f->bars[index].hole = ALIGN_DOWN(f->msix_offset, PAGE_SIZE);

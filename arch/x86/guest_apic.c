@@ -137,6 +137,13 @@ static void memory_write(struct vcpu *vcpu, u32 index, u32 value) {
 	}
 }
 
+void guest_apic_reset(struct vcpu *vcpu) {
+	u32 id = vcpu->cpu->apic_id;
+
+	vcpu->apic_icr_high = 0;
+	vcpu->apic_logical = vcpu->apic_mode & APIC_BASE_X2APIC && id < 8 ? (u8)BIT(id) : 0;
+}
+
 void guest_apic_memory(struct vcpu *vcpu, u32 offset, u8 width, bool write, u64 *value) {
 	u32 index = MSR_X2APIC + offset / APIC_REGISTER_STRIDE;
 

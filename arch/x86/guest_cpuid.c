@@ -5,11 +5,6 @@
 
 #define ANY_SUBLEAF 0xffffffffu
 
-#define LEAF1_OSXSAVE BIT(27)
-#define LEAF1_HYPERVISOR BIT(31)
-#define LEAF1_X2APIC BIT(21)
-#define APM_INVARIANT_TSC BIT(8)
-
 struct leaf_policy {
 	u32 first, last; /* leaves, inclusive */
 	u32 subleaf;
@@ -37,7 +32,7 @@ static const struct leaf_policy *find(u32 leaf, u32 subleaf) {
  * rate here, because nothing that could is passed.
  */
 static bool tsc_is_invariant(void) {
-	return cpuid(0x80000007, 0).edx & APM_INVARIANT_TSC || cpuid(1, 0).ecx & LEAF1_HYPERVISOR;
+	return cpuid(0x80000007, 0).edx & CPUID_INVARIANT_TSC || cpuid(1, 0).ecx & CPUID_HYPERVISOR;
 }
 
 static struct cpuid answer(struct vcpu *vcpu, u32 leaf, u32 subleaf) {
@@ -55,11 +50,11 @@ static struct cpuid answer(struct vcpu *vcpu, u32 leaf, u32 subleaf) {
 	r.edx &= p->edx;
 	if (leaf == 1) {
 		boot.vcpu_ops->load_state(vcpu);
-		r.ecx = (r.ecx & ~(u32)LEAF1_OSXSAVE) | (u32)(LEAF1_HYPERVISOR | LEAF1_X2APIC);
+		r.ecx = (r.ecx & ~(u32)CPUID_OSXSAVE) | (u32)(CPUID_HYPERVISOR | CPUID_X2APIC);
 		if (vcpu->state.cr4 & CR4_OSXSAVE)
-			r.ecx |= (u32)LEAF1_OSXSAVE;
+			r.ecx |= (u32)CPUID_OSXSAVE;
 	} else if (leaf == 0x80000007 && tsc_is_invariant()) {
-		r.edx |= (u32)APM_INVARIANT_TSC;
+		r.edx |= (u32)CPUID_INVARIANT_TSC;
 	}
 	return r;
 }

@@ -57,6 +57,8 @@ static bool write_apic_base(struct vcpu *vcpu, u64 value) {
 	if (!mode && old)
 		cpu_drain_apic();
 	vcpu->apic_mode = mode;
+	if (mode != old)
+		guest_apic_reset(vcpu);
 	return true;
 }
 
@@ -64,8 +66,7 @@ void guest_msr_reset(struct vcpu *vcpu) {
 	vcpu->mtrr_default = MTRR_ENABLED_WRITE_BACK;
 	vcpu->clock_page = 0;
 	vcpu->apic_mode = APIC_MODES;
-	vcpu->apic_icr_high = 0;
-	vcpu->apic_logical = vcpu->cpu->apic_id < 8 ? (u8)BIT(vcpu->cpu->apic_id) : 0;
+	guest_apic_reset(vcpu);
 }
 
 bool guest_msr_read(struct vcpu *vcpu, u32 index, u64 *value) {

@@ -8,7 +8,6 @@
 #define RESET_RIP 0xfff0
 #define REAL_MODE_LIMIT 0xffff
 
-#define CPUID_XSAVE BIT(26) /* 1 ECX */
 #define EXTENDED_STATE_BYTES 576 /* that XRSTOR reads when everything is to be as at reset */
 
 void vcpu_reset_state(struct vcpu_state *state) {

@@ -286,6 +286,20 @@ static void command_in_memory(void **state) {
 	assert_int_equal(sent_to[1], 300);
 }
 
+static void identifiers_are_sets_in_x2apic_mode_only(void **state) {
+	(void)state;
+	for (u32 i = 0; i < CPUS; i++) {
+		vcpus[i].apic_mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+		vcpus[i].apic_icr_high = 0x1000000;
+		guest_apic_reset(&vcpus[i]);
+		assert_int_equal(vcpus[i].apic_logical, i < 2 ? 2u << i : 0); /* 1, 2, 17, 300 */
+		assert_int_equal(vcpus[i].apic_icr_high, 0);
+		vcpus[i].apic_mode = APIC_BASE_ENABLE;
+		guest_apic_reset(&vcpus[i]);
+		assert_int_equal(vcpus[i].apic_logical, 0);
+	}
+}
+
 static void no_store_reaches_further(void **state) {
 	(void)state;
 	srand(12);
@@ -314,6 +328,7 @@ int main(void) {
 		cmocka_unit_test_setup(registers_in_memory_are_the_own_ones, set_up),
 		cmocka_unit_test_setup(what_is_no_register_is_nothing, set_up),
 		cmocka_unit_test_setup(command_in_memory, set_up),
+		cmocka_unit_test_setup(identifiers_are_sets_in_x2apic_mode_only, set_up),
 		cmocka_unit_test_setup(no_store_reaches_further, set_up),
 	};
 

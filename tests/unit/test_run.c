@@ -40,6 +40,10 @@ void cpu_idle(struct cpu *cpu) {
 	assert_int_not_equal(vcpu.requests, 0);
 }
 
+void guest_apic_reset(struct vcpu *of) {
+	(void)of;
+}
+
 void cpu_drain_apic(void) {
 }
 

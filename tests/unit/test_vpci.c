@@ -688,6 +688,10 @@ static void test_function_reset(void **state) {
 	set(2, 0x74, 1, 1);
 	assert_int_equal(m.resets, 0);
 	assert_int_equal(get(0, 0x84, 4) & 1u << 28, 1u << 28);
+	/* Linux would not wait for one that says so. */
+	model_put(&m.functions[0], 6, 2, 0x0019);
+	assert_int_equal(get(0, 6, 2) & 1, 0);
+	model_put(&m.functions[0], 4, 2, 0x0540); /* what firmware wants of errors */
 	set(0, 4, 2, DECODE | MASTER);
 	store_entry(NVME_TABLE_AT, 3, 0xfee01000, 0x41, 0);
 	set(0, 0x42, 2, 0x8000);
@@ -703,7 +707,7 @@ static void test_function_reset(void **state) {
 	set(0, 0x88, 2, 0xa810);
 	assert_int_equal(get(0, 0, 4), UINT32_MAX);
 	assert_false(vpci_mmio(&m.vpci, NVME_TABLE_AT, 4, false, &(u64){0}));
-	m.waited += 99;
+	m.waited += 100;
 	assert_int_equal(get(0, 4, 2), 0xffff);
 	m.waited++;
 	assert_false(vpci_is_away(&m.vpci));
@@ -712,6 +716,7 @@ static void test_function_reset(void **state) {
 	assert_int_equal(get(0, 0x10, 4), 4);
 	assert_int_equal(get(0, 0x14, 4), 0x3800);
 	assert_int_equal(get(0, 0x42, 2), 0x0040);
+	assert_int_equal(real(0, 4, 2), 0x540);
 	assert_int_equal(real(0, 0x10, 4), 4);
 	assert_int_equal(real(0, 0x14, 4), 0x3800);
 	assert_int_equal(real(0, 0x186, 2), 0x5d);
@@ -725,7 +730,7 @@ static void test_function_that_stays_away(void **state) {
 	m.reset_time = 300;
 	m.infos[0].quirks = QUIRK_SLOW_AFTER_FLR;
 	set(0, 0x88, 2, 0x8000);
-	m.waited += 349;
+	m.waited += 350;
 	assert_true(vpci_is_away(&m.vpci));
 	m.waited++;
 	assert_int_equal(get(0, 0, 2), 0x1b36);
@@ -742,12 +747,27 @@ static void test_function_that_stays_away(void **state) {
 	m.functions[0].writable[0x10] = m.functions[0].writable[0x11] = 0;
 	/* one that nobody has looked at is restored before the next life */
 	assert_int_equal(get(0, 0, 2), 0x1b36);
+	m.reset_time = 2000;
 	set(0, 0x88, 2, 0x8000);
 	m.waited += 400;
+	assert_true(vpci_is_away(&m.vpci));
+	m.waited += 1600;
+	assert_false(vpci_is_away(&m.vpci));
 	vpci_reset(&m.vpci);
 	assert_int_equal(real(0, 0x14, 4), 0x3800);
 	assert_int_equal(real(0, 4, 2), 0x400);
 	assert_int_equal(get(0, 0, 2), 0x1b36);
+	/* somebody waits, but not for ever */
+	m.reset_time = UINT32_MAX;
+	set(0, 0x88, 2, 0x8000);
+	m.waited += 60000;
+	assert_true(vpci_is_away(&m.vpci));
+	m.waited += 400;
+	assert_false(vpci_is_away(&m.vpci));
+	m.functions[0].away_until = 0;
+	m.reset_time = 0;
+	for (u32 i = 0; i < 2; i++)
+		model_put(&m.functions[0], 0x10 + 4 * i, 4, i ? 0x3800 : 4);
 }
 
 static void test_reset(void **state) {

@@ -2,7 +2,6 @@
 #include "svm.h"
 
 #define CPUID_SVM BIT(2) /* 0x80000001 ECX */
-#define CPUID_HYPERVISOR BIT(31) /* 1 ECX */
 #define CPUID_NESTED_PAGING BIT(0) /* 0x8000000a EDX */
 #define CPUID_PAGE_1G BIT(26) /* 0x80000001 EDX */
 #define VM_CR_SVMDIS BIT(4)
