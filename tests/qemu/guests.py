@@ -91,8 +91,9 @@ def main():
             facts, wrong = judge(text, number, guest)
             release, features = facts or ("", [])
             failed += bool(wrong)
-            rows.append(f"| {KERNELS[guest[0]]} | {release} | {guest[1]} | {guest[2]} | {' '.join(f for f in SHOWN if f in features)} | "
-                        f"{'; '.join(wrong) or 'runs'} |")
+            apic = "x2APIC" if "x2apic" in features else "in memory"
+            rows.append(f"| {KERNELS[guest[0]]} | {release} | {guest[1]} | {guest[2]} | {apic} | "
+                        f"{' '.join(f.upper() for f in SHOWN if f in features)} | {'; '.join(wrong) or 'runs'} |")
             print(rows[-1], f"{time.monotonic() - began:.0f} s", flush=True)
     if arguments.write:
         head, _, rest = arguments.write.read_text().partition("<!-- matrix -->\n")
