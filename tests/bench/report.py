@@ -276,7 +276,7 @@ class Report:
 
 def keep():
     growth = BENCH / "growth.json"
-    lines = subprocess.run([ROOT / "tools" / "build" / "size.py", IMAGE], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True).stdout
+    lines = subprocess.run([ROOT / "tools" / "build" / "size.py", IMAGE.relative_to(ROOT)], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True).stdout
     kept = {"runs": collect(BENCH / "runs"), "growth": json.loads(growth.read_text()) if growth.exists() else {},
             "size": {"image_bytes": IMAGE.stat().st_size, "lines": lines.strip().splitlines()}}
     KEPT.mkdir(exist_ok=True)
