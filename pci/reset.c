@@ -60,10 +60,14 @@ static u32 find_neighbours(const struct inventory *inventory, u32 function, u32 
 	return count;
 }
 
+static bool has_flr(const struct pci_function *f) {
+	return f->pcie && !(f->quirks & QUIRK_NO_FLR) &&
+	       (f->quirks & QUIRK_UNSAID_FLR || f->device_capabilities & PCIE_DEVICE_FLR);
+}
+
 /* The reset of a physical function takes virtual ones along. */
 bool pci_offers_flr(const struct pci_function *f) {
-	return f->pcie && f->device_capabilities & PCIE_DEVICE_FLR && !(f->quirks & QUIRK_NO_FLR) &&
-	       !f->sriov;
+	return has_flr(f) && f->device_capabilities & PCIE_DEVICE_FLR && !f->sriov;
 }
 
 u32 pci_flr_delay(const struct pci_function *f) {
@@ -76,8 +80,7 @@ enum reset_method pci_reset_method(const struct inventory *inventory, u32 functi
 
 	if (pci_is_bridge(f))
 		return RESET_NONE;
-	if (!(known & QUIRK_NO_FLR) && f->pcie &&
-	    (known & QUIRK_UNSAID_FLR || f->device_capabilities & PCIE_DEVICE_FLR))
+	if (has_flr(f))
 		return RESET_FLR;
 	if (!(known & QUIRK_NO_FLR) && f->af)
 		return RESET_AF_FLR;

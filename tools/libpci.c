@@ -98,11 +98,10 @@ static FILE *checked_copy(const char *dump, char *error, size_t error_size) {
 		number++;
 		if (fault)
 			snprintf(error, error_size, "line %u %s", number, fault);
-		fine = !fault && fputs(line, copy) >= 0;
-		if (!fault && !fine)
-			snprintf(error, error_size, "a copy of it: %s", strerror(errno));
+		fine = !fault;
+		fputs(line, copy);
 	}
-	if (!copy || (fine && fflush(copy))) {
+	if (!copy || (fine && (ferror(copy) || fflush(copy)))) {
 		snprintf(error, error_size, "%s", strerror(errno));
 		fine = false;
 	}

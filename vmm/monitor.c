@@ -71,10 +71,10 @@ static void throttle(const struct partition *p, u32 function) {
 	const struct pci_access *config = boot.config;
 	const struct pci_function *f = &boot.inventory.functions[function];
 	struct iommu_unit *unit = f->unit == NONE ? NULL : &boot.iommu.units[f->unit];
-	bool away = is_away(p, function);
-	u32 command = away ? 0 : config->read(config, f->address, PCI_COMMAND, 2);
+	u32 command = is_away(p, function) ? (u16)PCI_ABSENT
+					   : config->read(config, f->address, PCI_COMMAND, 2);
 
-	if (!away && command != (u16)PCI_ABSENT)
+	if (command != (u16)PCI_ABSENT)
 		config->write(config, f->address, PCI_COMMAND, 2,
 			      command & ~(u32)PCI_COMMAND_BUS_MASTER);
 	if (unit && unit->ops->silence)
