@@ -187,15 +187,27 @@ class Machine:
                 if not self._reader.is_alive():
                     raise AssertionError(f"QEMU ended ({self.process.wait()}) before {pattern!r}\n{self.errors}\n{self.tail()}")
                 if left <= 0:
-                    raise AssertionError(f"no {pattern!r} within {timeout} s\n{self.errors}\n{self.tail()}")
+                    break
                 self._changed.wait(min(left, 1))
+        raise AssertionError(f"no {pattern!r} within {timeout} s\n{self.state()}")
+
+    def state(self):
+        """For whoever has waited in vain: what QEMU and the machine said last, and where its processors are."""
+        try:
+            processors = self.monitor("info registers -a", 20)
+            processors += "".join(self.monitor(f"info lapic {n}", 20) for n in range(processors.count("CPU#")))
+        except (AssertionError, OSError) as error:
+            processors = f"QEMU's monitor does not answer: {error}"
+        (self.directory / "processors.txt").write_text(processors)
+        where = re.findall(r"^CPU#\d+$|RIP=.*$|^CR0=.*$|^dumping .*$|^\s*(?:ISR|IRR|Timer)\s.*$", processors, re.MULTILINE)
+        return "\n".join([self.errors, self.tail(), *where])
 
     def wait_exit(self, timeout):
         """QEMU's exit status."""
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"QEMU still runs after {timeout} s\n{self.tail()}") from None
+            raise AssertionError(f"QEMU still runs after {timeout} s\n{self.state()}") from None
         self._reader.join(10)
         return status
 
@@ -203,12 +215,13 @@ class Machine:
         """QEMU's exit status, or None as soon as the image has returned to firmware."""
         deadline = time.monotonic() + timeout
         with self._changed:
-            while self._reader.is_alive() and not re.search(RETURNED, self.text):
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise AssertionError(f"QEMU still runs after {timeout} s\n{self.tail()}")
-                self._changed.wait(min(left, 1))
-        return None if re.search(RETURNED, self.text) else self.wait_exit(10)
+            while self._reader.is_alive() and not re.search(RETURNED, self.text) and time.monotonic() < deadline:
+                self._changed.wait(1)
+        if re.search(RETURNED, self.text):
+            return None
+        if self._reader.is_alive():
+            raise AssertionError(f"QEMU still runs after {timeout} s\n{self.state()}")
+        return self.wait_exit(10)
 
     def lines(self, pattern):
         """All serial lines that match."""
