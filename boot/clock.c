@@ -9,21 +9,17 @@ void clock_stall(u32 milliseconds) {
 	firmware.services->Stall((UINTN)milliseconds * 1000);
 }
 
-/* The median of what firmware's own timer says, because a sample that was interrupted is far off. */
+/* The least of what firmware's own timer says: it stalls for long enough, and an interruption only adds to a sample. */
 u64 clock_tsc_khz(void) {
-	u64 samples[SAMPLES];
+	u64 least = UINT64_MAX;
 
-	for (u32 i = 0, j; i < SAMPLES; i++) {
+	for (u32 i = 0; i < SAMPLES; i++) {
 		u64 begin = cpu_tsc();
 
 		firmware.services->Stall(SAMPLE_MICROSECONDS);
-		u64 sample = (cpu_tsc() - begin) * 1000 / SAMPLE_MICROSECONDS;
-
-		for (j = i; j && samples[j - 1] > sample; j--)
-			samples[j] = samples[j - 1];
-		samples[j] = sample;
+		least = min_u64(least, cpu_tsc() - begin);
 	}
-	return samples[SAMPLES / 2];
+	return least * 1000 / SAMPLE_MICROSECONDS;
 }
 
 /* Days from civil date, proleptic Gregorian calendar with years that begin in March. */

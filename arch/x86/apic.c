@@ -85,12 +85,16 @@ void cpu_delay(u32 milliseconds) {
 		cpu_pause();
 }
 
+/* Ticks for the time that has really passed: the processor may have been held up, by SMI for instance. */
 void apic_timer_calibrate(void) {
+	u64 begin = cpu_tsc(), ticks;
+
 	msr_write(X2APIC_LVT_TIMER, APIC_LVT_MASKED | TIMER_VECTOR);
 	msr_write(X2APIC_TIMER_DIVIDE, TIMER_DIVIDE_16);
 	msr_write(X2APIC_TIMER_INITIAL, UINT32_MAX);
 	cpu_delay(CALIBRATION_MS);
-	timer_per_ms = (UINT32_MAX - msr_read(X2APIC_TIMER_INITIAL + 1)) / CALIBRATION_MS + 1;
+	ticks = UINT32_MAX - msr_read(X2APIC_TIMER_INITIAL + 1);
+	timer_per_ms = ticks * boot.inventory.tsc_khz / (cpu_tsc() - begin) + 1;
 	msr_write(X2APIC_TIMER_INITIAL, 0);
 }
 

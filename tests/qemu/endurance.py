@@ -31,7 +31,7 @@ cpus    = 1
 memory  = 256M
 kernel  = vmlinuz
 initrd  = initrd.img
-cmdline = "console=ttyS0 quiet bulkhead.work=shell"
+cmdline = "console=ttyS0 loglevel=5 bulkhead.work=shell"
 device  = 1b36:0010
 
 [partition quick]
@@ -46,7 +46,7 @@ cpus    = 3
 memory  = 128M
 kernel  = vmlinuz
 initrd  = initrd.img
-cmdline = "console=ttyS0 quiet bulkhead.after=stay"
+cmdline = "console=ttyS0 loglevel=5 bulkhead.after=stay"
 """
 STREAM = ("for m in $(cat /modules/order); do insmod /modules/$m.ko; done; "
           "while work nvme /dev/nvme0n1; do awk '/nvme/ {s+=$2} END {print \"came: \" s}' /proc/interrupts; done\r")

@@ -54,6 +54,10 @@ ESCAPE = re.compile(r"\x1b(?:\[[0-9;=?]*[A-Za-z]|[()][A-Z0-9]|[=>78c])")
 ESCAPE_BEGUN = re.compile(r"\x1b[\[()]?[0-9;=?]*$")
 RETURNED = r'BdsDxe: (?:failed to (?:load|start) Boot|loading Boot\d+ "(?:UiApp|EFI Internal Shell))'
 
+# What a kernel says that was held up by a busy host for the tenth of a second in which it measures its local APIC's timer:
+# it goes on without one, and sleeps for good as soon as it waits (docs/emulators.md).
+NO_TIMER = "APIC frequency too slow, disabling apic timer"
+
 # QEMU prints the first for every processor, the second for every such message that a device attempts.
 NOISE = re.compile(r"TCG doesn't support requested feature|SMI is not supported")
 
@@ -200,7 +204,8 @@ class Machine:
             processors = f"QEMU's monitor does not answer: {error}"
         (self.directory / "processors.txt").write_text(processors)
         where = re.findall(r"^CPU#\d+$|RIP=.*$|^CR0=.*$|^dumping .*$|^\s*(?:ISR|IRR|Timer)\s.*$", processors, re.MULTILINE)
-        return "\n".join([self.errors, self.tail(), *where])
+        held_up = [f"QEMU was held up: {NO_TIMER}"] if NO_TIMER in self.text else []
+        return "\n".join([*held_up, self.errors, self.tail(), *where])
 
     def wait_exit(self, timeout):
         """QEMU's exit status."""

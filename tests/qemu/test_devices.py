@@ -31,7 +31,7 @@ cpus    = 1-2
 memory  = 512M
 kernel  = vmlinuz
 initrd  = devices.img
-cmdline = "console=ttyS0 quiet bulkhead.port={port} bulkhead.use={use} iomem=relaxed"
+cmdline = "console=ttyS0 loglevel=5 bulkhead.port={port} bulkhead.use={use} iomem=relaxed"
 group   = 0000:01:00.0        # igb, and its virtual functions
 device  = 0000:01:10.0
 device  = 0000:01:10.2
@@ -50,7 +50,7 @@ cpus    = 3
 memory  = 256M
 kernel  = vmlinuz
 initrd  = devices.img
-cmdline = "console=ttyS0 quiet bulkhead.use=watchdog"
+cmdline = "console=ttyS0 loglevel=5 bulkhead.use=watchdog"
 """
 
 

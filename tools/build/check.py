@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")  # make hands its own on
 JOBS = f"-j{os.cpu_count()}"
 FUZZ_SECONDS = 60  # a target, beside its corpus
+AGAIN = "QEMU was held up: "  # a test that failed by these words is made once more: tests/qemu/machine.py, NO_TIMER
 PYTHON = "/usr/bin/python3"  # the one that the package python3-pytest belongs to
 
 
@@ -80,7 +81,8 @@ def run_pytest(sums, *folders, workers=1):
     tests = [path for path in (ROOT / "tests" / folder for folder in folders) if any(path.glob("test_*.py"))]
     if not tests:
         return
-    status = subprocess.run([PYTHON, "-B", "-m", "pytest", "-q", "-rs", "--durations=15", "-p", "no:cacheprovider", f"--junitxml={report}",
+    status = subprocess.run([PYTHON, "-B", "-m", "pytest", "-q", "-rsR", "--reruns=1", f"--only-rerun={AGAIN}", "--durations=15",
+                             "-p", "no:cacheprovider", f"--junitxml={report}",
                              *(["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []), *map(str, tests)], cwd=ROOT).returncode
     if not report.exists():
         sums.failed.append("pytest did not run")

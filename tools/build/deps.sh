@@ -10,7 +10,8 @@ exec 9> "$build/.deps.lock"
 flock 9
 
 packages=(gcc libc6-dev binutils make nasm gnu-efi clang clang-format clang-tidy llvm libpci-dev libcmocka-dev
-	acpica-tools mtools dosfstools ovmf busybox-static cpio xz-utils zstd python3 python3-pytest python3-pytest-xdist ca-certificates)
+	acpica-tools mtools dosfstools ovmf busybox-static cpio xz-utils zstd python3 python3-pytest python3-pytest-rerunfailures python3-pytest-xdist
+	ca-certificates)
 
 missing() {
 	local p
