@@ -6,6 +6,8 @@
 #define SERIAL 0x3f8
 #define SLEEP_PORT 0x600
 #define SLEEP_OFF (0x20 | 5 << 2)
+#define RESET_PORT 0xcf9
+#define RESET_FULL 6
 #define STUB_BYTES 16
 #define GATE_INTERRUPT 0x8e
 #define GATE_USER 0x60
@@ -160,7 +162,8 @@ void power_off(void) {
 
 void unexpected_vector(u64 vector) {
 	print("\nfuzzer: unexpected vector %u, rax %x", vector, trial_registers[0]);
-	power_off();
+	for (;;)
+		out8(RESET_PORT, RESET_FULL);
 }
 
 u64 tsc(void) {
