@@ -275,12 +275,15 @@ class Report:
 
 
 def keep():
-    growth = BENCH / "growth.json"
+    """Whoever was not measured now stays as kept."""
+    growth, results = BENCH / "growth.json", KEPT / "results.json"
     lines = subprocess.run([ROOT / "tools" / "build" / "size.py", IMAGE.relative_to(ROOT)], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True).stdout
-    kept = {"runs": collect(BENCH / "runs"), "growth": json.loads(growth.read_text()) if growth.exists() else {},
-            "size": {"image_bytes": IMAGE.stat().st_size, "lines": lines.strip().splitlines()}}
+    kept = json.loads(results.read_text()) if results.exists() else {"runs": {}, "growth": {}}
+    kept["runs"].update(collect(BENCH / "runs"))
+    kept["growth"].update(json.loads(growth.read_text()) if growth.exists() else {})
+    kept["size"] = {"image_bytes": IMAGE.stat().st_size, "lines": lines.strip().splitlines()}
     KEPT.mkdir(exist_ok=True)
-    (KEPT / "results.json").write_text(json.dumps(kept, indent=None, separators=(",", ":")) + "\n")
+    results.write_text(json.dumps(kept, indent=None, separators=(",", ":")) + "\n")
 
 
 def main():
